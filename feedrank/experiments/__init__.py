@@ -1,0 +1,1 @@
+"""Experiment definitions, and which variant a request is given."""

@@ -1,0 +1,86 @@
+"""In-slate: a candidate against the other scored candidates of its request, which raw counts cannot say.
+
+These, and only these, depend on the whole scored set: what is trained must be scored the way it is served.
+"""
+
+from collections.abc import Callable
+
+from feedrank.features.definition import Feature
+from feedrank.features.definitions import affinity, co_engagement, similarity
+from feedrank.features.definitions.freshness import age_hours
+from feedrank.features.definitions.popularity import ctr_reads, engaged, half_life_reads, smoothed_ctr
+from feedrank.features.frame import Frame
+from feedrank.settings import HALF_LIVES_H
+from feedrank.state import Count
+from feedrank.types import AnyArray
+
+
+def _rank(
+    name: str, of: str, values: Callable[[Frame], AnyArray], reads: tuple[str, ...] = (), vectors: bool = False
+) -> Feature:
+    return Feature(
+        f"rank_{name}",
+        "in_slate",
+        f"place in the slate by {of}: 0 lowest, 1 highest",
+        lambda f: f.rank_in_slate(values(f)),
+        reads,
+        in_slate=True,
+        reads_vectors=vectors,
+    )
+
+
+def _z(
+    name: str, of: str, values: Callable[[Frame], AnyArray], reads: tuple[str, ...] = (), vectors: bool = False
+) -> Feature:
+    return Feature(
+        f"z_{name}",
+        "in_slate",
+        f"standard score in the slate of {of}",
+        lambda f: f.z_in_slate(values(f)),
+        reads,
+        in_slate=True,
+        reads_vectors=vectors,
+    )
+
+
+_Definition = Callable[..., Feature]
+
+
+def _ctr(make: _Definition, hours: int) -> Feature:
+    h = HALF_LIVES_H.index(hours)
+    return make(f"ctr_{hours}h", f"CTR at {hours} h half-life", lambda f: smoothed_ctr(f, h), ctr_reads(h))
+
+
+def _engaged(make: _Definition, hours: int) -> Feature:
+    h = HALF_LIVES_H.index(hours)
+    of = f"clicks and reads at {hours} h half-life"
+    return make(f"engaged_{hours}h", of, lambda f: engaged(f, h), half_life_reads(h))
+
+
+def _views(make: _Definition, hours: int) -> Feature:
+    h = HALF_LIVES_H.index(hours)
+    of = f"views at {hours} h half-life"
+    return make(f"views_{hours}h", of, lambda f: f.items.counts[:, Count.VIEWS, h], half_life_reads(h))
+
+
+def _similarity(make: _Definition, column: str, of: str) -> Feature:
+    reads = similarity.READS[column]
+    return make(f"sim_{column}", of, lambda f: similarity.similarity(f, column), reads, vectors=True)
+
+
+FEATURES: tuple[Feature, ...] = (
+    Feature(
+        "slate_size", "in_slate", "scored candidates", lambda f: f.per_request(f.sizes).astype(float), in_slate=True
+    ),
+    *(_ctr(_rank, hours) for hours in (1, 6, 24)),
+    *(_engaged(_rank, hours) for hours in (1, 6, 24)),
+    *(_views(_rank, hours) for hours in (24, 168)),
+    _rank("age", "age", age_hours),
+    _rank("co_sum", "co-engagement with the history", co_engagement.co_sum, co_engagement.SUM_READS),
+    _rank("category_affinity", "category affinity", affinity.category_affinity, affinity.READS),
+    _similarity(_rank, "max", "highest cosine to the history"),
+    _similarity(_rank, "mean", "mean cosine to the history"),
+    _ctr(_z, 6),
+    _engaged(_z, 6),
+    _similarity(_z, "max", "highest cosine to the history"),
+)

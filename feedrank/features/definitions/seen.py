@@ -1,0 +1,51 @@
+"""Seen: how often, and when, this user already met the candidate. Knows nothing of other users."""
+
+import numpy as np
+
+from feedrank.features.definition import Feature
+from feedrank.features.frame import Frame
+from feedrank.settings import ENGAGEMENTS_KEPT, VIEWS_KEPT, VIEWS_KEPT_DAYS
+from feedrank.types import F64
+
+_VIEWS = (f"views {VIEWS_KEPT} in {VIEWS_KEPT_DAYS} d",)
+_HISTORY = (f"history {ENGAGEMENTS_KEPT}",)
+
+
+def _views_where(frame: Frame, weights: F64) -> F64:
+    return frame.weight_of(frame.view_request, frame.raw.views.rows, weights, frame.items.rows)
+
+
+def _views_within(frame: Frame, hours: float) -> F64:
+    return _views_where(frame, (frame.view_age_hours <= hours).astype(np.float64))
+
+
+def _views_in_session(frame: Frame) -> F64:
+    session = frame.raw.requests.session[frame.view_request]
+    same = (frame.raw.views.sessions == session) & (session != 0)
+    return _views_where(frame, same.astype(np.float64))
+
+
+def _hours_since_view(frame: Frame) -> F64:
+    views = frame.raw.views
+    return frame.hours_since(frame.newest_of(frame.view_request, views.rows, views.times, frame.items.rows))
+
+
+def _reads(frame: Frame) -> F64:
+    history = frame.raw.history
+    return frame.weight_of(frame.history_request, history.rows, np.ones(len(history.rows)), frame.items.rows)
+
+
+def _hours_since_read(frame: Frame) -> F64:
+    history = frame.raw.history
+    return frame.hours_since(frame.newest_of(frame.history_request, history.rows, history.times, frame.items.rows))
+
+
+FEATURES: tuple[Feature, ...] = (
+    Feature("views_24h", "seen", "times shown to this user in 24 h", lambda f: _views_within(f, 24.0), _VIEWS),
+    Feature("views_1h", "seen", "times shown to this user in 1 h", lambda f: _views_within(f, 1.0), _VIEWS),
+    Feature("views_168h", "seen", "times shown to this user in 7 d", lambda f: _views_within(f, 168.0), _VIEWS),
+    Feature("views_in_session", "seen", "times shown in this session", _views_in_session, _VIEWS),
+    Feature("view_hours", "seen", "hours since it was last shown to this user", _hours_since_view, _VIEWS),
+    Feature("reads_by_user", "seen", "times this user engaged with it", _reads, _HISTORY),
+    Feature("read_hours", "seen", "hours since this user engaged with it", _hours_since_read, _HISTORY),
+)

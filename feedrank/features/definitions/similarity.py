@@ -1,0 +1,89 @@
+"""Similarity: the candidate's vector against those of what the user read, hid and searched for.
+
+All vectors are unit length, so dot products are cosines. einsum, not BLAS: a row's bits must not depend on the batch.
+Knows nothing of how vectors were made.
+"""
+
+import numpy as np
+
+from feedrank.features.definition import Feature
+from feedrank.features.frame import Frame
+from feedrank.features.raw import NEGATIVE, NEGATIVE_HISTORY, POSITIVE, QUERY, SIMILARITY_HISTORY
+from feedrank.settings import SEARCHES_KEPT
+from feedrank.types import F32, F64
+
+HALF_LIFE_ITEMS = 10.0  # decayed mean: weight halves every ten engagements
+_COLUMNS = ("max", "mean", "top3", "last", "decayed", "negative", "query")
+
+
+def _table(frame: Frame) -> F64:
+    """All similarity columns, (n, len(_COLUMNS)), NaN where there is nothing to compare."""
+    out = np.full((frame.n, len(_COLUMNS)), np.nan)
+    items, compared = frame.items, frame.raw.compared
+    for r in range(len(frame.sizes)):
+        mine = slice(frame.raw.item_offsets[r], frame.raw.item_offsets[r + 1])
+        theirs = slice(frame.raw.compared_offsets[r], frame.raw.compared_offsets[r + 1])
+        if theirs.start == theirs.stop or not items.has_vector[mine].any():
+            continue
+        cosines = np.einsum("nd,md->nm", items.vectors[mine], compared.vectors[theirs])
+        kinds = compared.kinds[theirs]
+        block = np.full((mine.stop - mine.start, len(_COLUMNS)), np.nan)
+        positive = cosines[:, kinds == POSITIVE]
+        if positive.shape[1]:
+            block[:, :5] = _against_history(positive)
+        for column, kind in ((5, NEGATIVE), (6, QUERY)):
+            if (kinds == kind).any():
+                block[:, column] = cosines[:, kinds == kind].max(axis=1)
+        block[~items.has_vector[mine]] = np.nan
+        out[mine] = block
+    return out
+
+
+def _against_history(cosines: F32) -> F64:
+    """max, mean, top-3 mean, last and decayed mean over the history (n, h), oldest first; sums in order."""
+    n, h = cosines.shape
+    mean, decayed, weight = np.zeros(n), np.zeros(n), 0.0
+    for k in range(h):
+        w = 0.5 ** ((h - 1 - k) / HALF_LIFE_ITEMS)
+        mean += cosines[:, k]
+        decayed += w * cosines[:, k]
+        weight += w
+    top = -np.sort(-cosines, axis=1)[:, :3].astype(np.float64)
+    top3 = sum(top[:, k] for k in range(top.shape[1])) / top.shape[1]
+    return np.stack([cosines.max(axis=1), mean / h, top3, cosines[:, -1], decayed / weight], axis=1)
+
+
+def similarity(frame: Frame, column: str) -> F64:
+    """One similarity column (n,); the table is computed once a frame."""
+    table = frame.cached("similarity", _table)
+    return table[:, _COLUMNS.index(column)]
+
+
+_DOCS = {
+    "max": "highest cosine to a recently read item",
+    "mean": "mean cosine to the recently read items",
+    "top3": "mean of the three highest cosines to recently read items",
+    "last": "cosine to the last item read",
+    "decayed": "mean cosine to recently read items, newer ones weighing more",
+    "negative": "highest cosine to a recently hidden item",
+    "query": "highest cosine to a recent search",
+}
+
+_HISTORY = (f"history {SIMILARITY_HISTORY}",)
+READS = dict.fromkeys(_COLUMNS, _HISTORY) | {
+    "decayed": (*_HISTORY, f"half-life {HALF_LIFE_ITEMS:g} items"),
+    "negative": (f"hidden {NEGATIVE_HISTORY}",),
+    "query": (f"searches {SEARCHES_KEPT}",),
+}
+
+FEATURES: tuple[Feature, ...] = tuple(
+    Feature(
+        f"sim_{column}",
+        "similarity",
+        _DOCS[column],
+        lambda f, column=column: similarity(f, column),  # type: ignore[misc]
+        READS[column],
+        reads_vectors=True,
+    )
+    for column in _COLUMNS
+)

@@ -1,0 +1,146 @@
+"""Raw columns of candidates and of their users, copied as of one instant: what features are computed from.
+
+`concat` makes the ragged batch of many requests out of single ones. Knows nothing of where the columns come from
+(`gather`) or of what is made of them (`compute`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
+
+SIMILARITY_HISTORY = 50  # newest engagements whose vectors candidates are compared with
+NEGATIVE_HISTORY = 20  # newest hidden items likewise
+CO_HISTORY = 20  # newest distinct engaged items whose co-engagement counts
+
+DEVICES = ("", "desktop", "mobile", "tablet", "tv")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemColumns:
+    """One entry a candidate, shape (n, ...). Counts are decayed to `now`: (n, kinds, half-lives) float64."""
+
+    rows: I32
+    counts: F64
+    category_counts: F64
+    subcategory_counts: F64
+    codes: I32  # (n, len(CODED)): category, subcategory, author, source, language
+    regions: I32
+    listed: Bools
+    deleted: Bools
+    published_at: I64
+    expires_at: I64
+    first_seen: I64
+    last_click: I64
+    title_chars: I32
+    body_chars: I32
+    story: I32
+    regional: F64  # decayed clicks and reads by users of the request's region
+    co_engaged: F64  # (n, CO_HISTORY) weight with each newest engaged item, newest first
+    followed: Bools  # (n, 3): author, category, source
+    vectors: F32  # (n, d), d = 0 without a vector space
+    has_vector: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryColumns:
+    """One entry an engaged item, oldest first, shape (h, ...)."""
+
+    rows: I32
+    actions: I32
+    times: I64
+    sessions: I64
+    dwell_s: F32
+    codes: I32  # (h, len(CODED))
+
+
+@dataclass(frozen=True, slots=True)
+class ViewColumns:
+    """One entry an item view, oldest first, shape (v,)."""
+
+    rows: I32
+    times: I64
+    sessions: I64
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedColumns:
+    """Vectors candidates are compared with, shape (m, d), with their weight and kind."""
+
+    vectors: F32
+    times: I64
+    kinds: I32  # POSITIVE, NEGATIVE or QUERY
+
+
+POSITIVE, NEGATIVE, QUERY = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class RequestColumns:
+    """One entry a request, shape (r, ...)."""
+
+    now: I64  # whole seconds, in microseconds
+    overall_counts: F64  # (r, kinds, half-lives)
+    co_totals: F64  # (r, CO_HISTORY) engagements of each newest engaged item, for normalising
+    session: I64
+    device: I32  # index into DEVICES, -1 for another
+    language: I32  # code in the state's vocabulary, 0 absent, -1 never seen
+    follows: I32  # how many
+    searches: I32
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A ragged batch: columns of all requests one after another, and where each request's part begins."""
+
+    items: ItemColumns
+    history: HistoryColumns
+    views: ViewColumns
+    compared: ComparedColumns
+    requests: RequestColumns
+    item_offsets: I64  # (r + 1,)
+    history_offsets: I64
+    view_offsets: I64
+    compared_offsets: I64
+
+    def take(self, keep: I64) -> "Raw":
+        """The same single request with only the candidates at indices `keep`, in that order."""
+        items = ItemColumns(*(getattr(self.items, f.name)[keep] for f in fields(ItemColumns)))
+        offsets = np.array([0, len(keep)])
+        rest = (self.history, self.views, self.compared, self.requests)
+        return Raw(items, *rest, offsets, self.history_offsets, self.view_offsets, self.compared_offsets)
+
+
+def concat(raws: Sequence[Raw]) -> Raw:
+    """The ragged batch of several requests, in the given order."""
+    if len(raws) == 1:
+        return raws[0]
+    return Raw(
+        ItemColumns(*_joined([r.items for r in raws], ItemColumns)),
+        HistoryColumns(*_joined([r.history for r in raws], HistoryColumns)),
+        ViewColumns(*_joined([r.views for r in raws], ViewColumns)),
+        ComparedColumns(*_joined([r.compared for r in raws], ComparedColumns)),
+        RequestColumns(*_joined([r.requests for r in raws], RequestColumns)),
+        _ends([r.item_offsets for r in raws]),
+        _ends([r.history_offsets for r in raws]),
+        _ends([r.view_offsets for r in raws]),
+        _ends([r.compared_offsets for r in raws]),
+    )
+
+
+def _joined(parts: Sequence[object], kind: type) -> list[AnyArray]:
+    return [_concatenated([getattr(part, f.name) for part in parts]) for f in fields(kind)]
+
+
+def _concatenated(arrays: list[AnyArray]) -> AnyArray:
+    if arrays[0].ndim == 2:  # requests before the first vector of a space have none of its dimensions
+        width = max(a.shape[1] for a in arrays)
+        arrays = [a if a.shape[1] == width else np.zeros((len(a), width), a.dtype) for a in arrays]
+    return np.concatenate(arrays)
+
+
+def _ends(offsets: Sequence[I64]) -> I64:
+    sizes = np.concatenate([np.diff(o) for o in offsets])
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])

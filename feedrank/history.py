@@ -1,0 +1,198 @@
+"""A user's profile: the only code that turns a user's records into what ranking knows of them.
+
+`apply` folds records, in any order and any batching, into a bounded `History`; `profile` reads it as columns. Bounds
+are per lane (settings): the newest records by (time, offset) are kept. Knows nothing of items beyond their rows, of
+storage, or of the clock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from feedrank.records import unpack_vector
+from feedrank.settings import DWELLS_KEPT, ENGAGEMENTS_KEPT, SEARCHES_KEPT, STATES_KEPT, VIEWS_KEPT
+from feedrank.types import F32, I32, I64, Action
+from feedrank.user_records import Lane, UserRecord
+
+# Several spaces may each hold a vector of a search, and searches may arrive out of order: enough for both.
+_QUERY_VECTORS_KEPT = 5 * SEARCHES_KEPT
+_RETRACTS = {Action.UNLIKE: Action.LIKE, Action.UNSAVE: Action.SAVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Records of one lane, one entry an item, oldest first by (time, offset, place in the record)."""
+
+    times: I64
+    offsets: I64
+    rows: I32
+    actions: I32
+    values: F32
+    sessions: I64
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+def _empty_column() -> Column:
+    i64 = np.empty(0, np.int64)
+    i32 = np.empty(0, np.int32)
+    return Column(i64, i64, i32, i32, np.empty(0, np.float32), i64)
+
+
+_EMPTY = _empty_column()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A user's bounded records. Immutable: `apply` returns another."""
+
+    engagements: Column = _EMPTY
+    views: Column = _EMPTY
+    dwells: Column = _EMPTY
+    searches: tuple[UserRecord, ...] = ()  # oldest first
+    query_vectors: tuple[UserRecord, ...] = ()  # by the search's place in the log
+    states: dict[str, UserRecord] = field(default_factory=dict)  # the last write of each key
+
+
+NO_HISTORY = History()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What ranking reads of a user: columns, oldest first. Everything is empty for an unknown user."""
+
+    engaged_rows: I32  # (e,) clicks, likes, saves and shares not retracted
+    engaged_actions: I32  # (e,) Action
+    engaged_times: I64  # (e,)
+    engaged_sessions: I64  # (e,) 0 where unknown
+    engaged_dwell_s: F32  # (e,) seconds, NaN where unknown
+    viewed_rows: I32  # (v,)
+    viewed_times: I64  # (v,)
+    viewed_sessions: I64  # (v,)
+    hidden_rows: I32  # (x,)
+    hidden_times: I64  # (x,)
+    follows: tuple[str, ...]  # targets, oldest first
+    search_times: I64  # (s,)
+    query_vectors: F32  # (q, d) of the searches whose vector has landed, oldest first
+    query_times: I64  # (q,)
+
+
+def apply(history: History, records: Iterable[UserRecord]) -> History:
+    """Folds records into a history. Order and batching do not matter; a record must come once."""
+    lanes: dict[Lane, list[UserRecord]] = {}
+    for record in records:
+        lanes.setdefault(record.lane, []).append(record)
+    if not lanes:
+        return history
+    searches = _newest((*history.searches, *lanes.get(Lane.SEARCH, ())), SEARCHES_KEPT)
+    vectors = (*history.query_vectors, *lanes.get(Lane.QUERY_VECTOR, ()))
+    return History(
+        _extend(history.engagements, lanes.get(Lane.ENGAGEMENT, []), ENGAGEMENTS_KEPT),
+        _extend(history.views, lanes.get(Lane.VIEW, []), VIEWS_KEPT),
+        _extend(history.dwells, lanes.get(Lane.DWELL, []), DWELLS_KEPT),
+        searches,
+        tuple(sorted(vectors, key=lambda r: (int(r.key), r.space, r.offset)))[-_QUERY_VECTORS_KEPT:],
+        _last_writes(history.states, lanes.get(Lane.STATE, [])),
+    )
+
+
+def _newest(records: tuple[UserRecord, ...], kept: int) -> tuple[UserRecord, ...]:
+    return tuple(sorted(records, key=lambda r: (r.time, r.offset))[-kept:])
+
+
+def _last_writes(states: dict[str, UserRecord], records: list[UserRecord]) -> dict[str, UserRecord]:
+    if not records:
+        return states
+    merged = dict(states)
+    for record in records:
+        held = merged.get(record.key)
+        if held is None or (record.time, record.offset) > (held.time, held.offset):
+            merged[record.key] = record
+    newest = sorted(merged.values(), key=lambda r: (r.time, r.offset))[-STATES_KEPT:]
+    return {record.key: record for record in newest}
+
+
+def _extend(column: Column, records: list[UserRecord], kept: int) -> Column:
+    entries = [(r.time, r.offset, row, r.action, r.value, r.session) for r in records for row in r.rows]
+    if not entries:
+        return column
+    times, offsets, rows, actions, values, sessions = zip(*entries, strict=True)
+    all_times = np.concatenate([column.times, np.array(times, np.int64)])
+    all_offsets = np.concatenate([column.offsets, np.array(offsets, np.int64)])
+    order = np.lexsort((all_offsets, all_times))[-kept:]  # stable: places within a record keep their order
+    return Column(
+        all_times[order],
+        all_offsets[order],
+        np.concatenate([column.rows, np.array(rows, np.int32)])[order],
+        np.concatenate([column.actions, np.array(actions, np.int32)])[order],
+        np.concatenate([column.values, np.array(values, np.float32)])[order],
+        np.concatenate([column.sessions, np.array(sessions, np.int64)])[order],
+    )
+
+
+def profile(history: History, space: str) -> Profile:
+    """The history as columns. `space` picks the query vectors; with "" there are none."""
+    engagements = _unretracted(history.engagements)
+    dwell = np.full(len(engagements), np.nan, np.float32)
+    if len(engagements) and len(history.dwells):
+        dwell = _dwell_of(engagements, history.dwells)
+    hides = [r for r in history.states.values() if r.action == Action.HIDE]
+    hides.sort(key=lambda r: (r.time, r.offset))
+    follows = [r for r in history.states.values() if r.action == Action.FOLLOW]
+    follows.sort(key=lambda r: (r.time, r.offset))
+    times_of_search = {str(r.offset): r.time for r in history.searches}
+    vectors = [r for r in history.query_vectors if r.space == space and r.key in times_of_search] if space else []
+    vectors.sort(key=lambda r: (times_of_search[r.key], int(r.key)))
+    return Profile(
+        engagements.rows,
+        engagements.actions,
+        engagements.times,
+        engagements.sessions,
+        dwell,
+        history.views.rows,
+        history.views.times,
+        history.views.sessions,
+        np.array([r.rows[0] for r in hides], np.int32),
+        np.array([r.time for r in hides], np.int64),
+        tuple(r.key for r in follows),
+        np.array([r.time for r in history.searches], np.int64),
+        np.stack([unpack_vector(r.vector) for r in vectors]) if vectors else np.empty((0, 0), np.float32),
+        np.array([times_of_search[r.key] for r in vectors], np.int64),
+    )
+
+
+def _unretracted(column: Column) -> Column:
+    """Without retractions and the earlier actions they take back."""
+    retracting = np.isin(column.actions, [int(a) for a in _RETRACTS])
+    if not retracting.any():
+        return column
+    keep = ~retracting
+    for i in np.flatnonzero(retracting).tolist():
+        taken_back = _RETRACTS[Action(int(column.actions[i]))]
+        keep[:i] &= ~((column.rows[:i] == column.rows[i]) & (column.actions[:i] == taken_back))
+    return Column(
+        column.times[keep],
+        column.offsets[keep],
+        column.rows[keep],
+        column.actions[keep],
+        column.values[keep],
+        column.sessions[keep],
+    )
+
+
+def _dwell_of(engagements: Column, dwells: Column) -> F32:
+    """Seconds read after each engagement, (e,): the first dwell on its item from it on, before the next engagement."""
+    out = np.full(len(engagements), np.nan, np.float32)
+    last_of_row: dict[int, int] = {}
+    times, rows = engagements.times.tolist(), engagements.rows.tolist()
+    at = 0
+    for time, row, seconds in zip(dwells.times.tolist(), dwells.rows.tolist(), dwells.values.tolist(), strict=True):
+        while at < len(times) and times[at] <= time:
+            last_of_row[rows[at]] = at
+            at += 1
+        i = last_of_row.get(row)
+        if i is not None and np.isnan(out[i]):
+            out[i] = seconds
+    return out

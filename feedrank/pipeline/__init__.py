@@ -1,0 +1,1 @@
+"""The path of a request: stage contracts, their executor, and the stages themselves."""

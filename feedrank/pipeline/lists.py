@@ -1,0 +1,97 @@
+"""Ordered lists every request shares: what trends, what is new. Made aside every second or so, then only read.
+
+`build` reads counters without the fold's lock: a count that moves meanwhile shifts a list by one event, and lists are
+no features. Knows nothing of any user.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from feedrank.state import CODED, NEVER, Count, State
+from feedrank.types import F32, F64, HOUR, I32, I64, Bools, Micros
+
+TRENDING_KEPT = 1_000  # overall; twice what a feed without any other source needs
+TRENDING_PER_GROUP = 200  # a category or region
+NEWEST_KEPT = 20_000  # what `followed` searches: weeks of a large publisher
+PRIOR_VIEWS = 20.0
+_SIX_HOURS, _DAY = 1, 2  # half-life indices
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLists:
+    """Rows, best first, with scores. Built for one instant."""
+
+    built_at: Micros
+    trending: I32  # (t,)
+    trend: F32  # (t,)
+    by_category: Mapping[int, I32]
+    by_region: Mapping[int, I32]
+    newest: I32  # (w,) newest first
+    newest_at: I64  # (w,) when each appeared
+    newest_codes: I32  # (w, len(CODED))
+
+
+def build(state: State, now: Micros, serve_unlisted: bool, top_categories: int = 50) -> SharedLists:
+    """Shared lists over all servable items as of `now`."""
+    columns = state.catalog.columns
+    rows = state.catalog.rows
+    servable: Bools = ~columns["deleted"][:rows] & (
+        (columns["expires_at"][:rows] == 0) | (columns["expires_at"][:rows] > now)
+    )
+    if not serve_unlisted:
+        servable &= columns["listed"][:rows]
+    published = columns["published_at"][:rows]
+    first_seen = columns["first_seen"][:rows]
+    appeared = np.where(published > 0, published, np.where(first_seen == NEVER, 0, first_seen))
+    servable &= appeared <= now
+    candidates = np.flatnonzero(servable).astype(np.int32)
+    trend = trend_scores(state, candidates, now)
+    category = columns["category"][candidates]
+    order = np.argsort(-trend, kind="stable")
+    ranked, ranked_category = candidates[order], category[order]
+    newest = candidates[np.argsort(-appeared[candidates], kind="stable")[:NEWEST_KEPT]]
+    sizes = np.bincount(category, minlength=1)
+    largest = [int(c) for c in np.argsort(-sizes, kind="stable")[:top_categories] if c > 0 and sizes[c] > 0]
+    return SharedLists(
+        now,
+        ranked[:TRENDING_KEPT],
+        trend[order][:TRENDING_KEPT].astype(np.float32),
+        {c: ranked[ranked_category == c][:TRENDING_PER_GROUP] for c in largest},
+        {code: _regional(state, code, servable, now) for code in range(1, len(state.region_names))},
+        newest,
+        appeared[newest],
+        np.stack([columns[name][newest] for name in CODED], axis=1)
+        if len(newest)
+        else np.empty((0, len(CODED)), np.int32),
+    )
+
+
+def trend_scores(state: State, rows: I32, now: Micros) -> F64:
+    """How strongly items trend, (n,): recent volume times how much better than average they convert.
+
+    Volume is clicks and reads at 6 h half-life; conversion the smoothed CTR at 24 h over everything's. An item nobody
+    was shown has conversion 1, so that logs of clicks alone still trend. Ties, above all at zero, go to the newer item
+    by a hair.
+    """
+    if not len(rows):
+        return np.empty(0)
+    counts = state.items.read(rows, now)
+    overall = state.overall.read(np.zeros(1, np.int32), now)[0]
+    mean = (overall[Count.CLICKS, _DAY] + 1.0) / (overall[Count.VIEWS, _DAY] + 10.0)
+    ctr = (counts[:, Count.CLICKS, _DAY] + PRIOR_VIEWS * mean) / (counts[:, Count.VIEWS, _DAY] + PRIOR_VIEWS)
+    volume = counts[:, Count.CLICKS, _SIX_HOURS] + counts[:, Count.READS, _SIX_HOURS]
+    appeared = np.maximum(state.catalog.columns["published_at"][rows], 0)
+    newness = 1e-6 / (1.0 + np.maximum(now - appeared, 0) / HOUR)
+    score: F64 = volume * ctr / mean + newness
+    return score
+
+
+def _regional(state: State, region: int, servable: Bools, now: Micros) -> I32:
+    rows, weights = state.regional.row(region, now)
+    inside = rows < len(servable)
+    rows, weights = rows[inside], weights[inside]
+    keep = servable[rows]
+    order = np.argsort(-weights[keep], kind="stable")[:TRENDING_PER_GROUP]
+    return rows[keep][order]

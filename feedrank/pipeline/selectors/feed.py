@@ -1,0 +1,114 @@
+"""The feed selector: fills places one by one under pins, caps, diversity and exploration.
+
+Place by place: a pinned item if one is due; else, with probability `explore`, one drawn uniformly from the candidates
+the constraints allow there; else the allowed candidate of highest marginal relevance. The propensity of what stands in
+a place is its probability given those above it: 1 where nothing was drawn. Randomness comes from the query's seed
+alone. Knows nothing of how scores came about.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feedrank.features import Raw
+from feedrank.pipeline.rules import Rule, Ruleset
+from feedrank.pipeline.selectors.mmr import Diversity
+from feedrank.pipeline.stages import Candidates, Query, Scores, Selection
+from feedrank.settings import SelectorSettings
+from feedrank.state import CODED, Catalog
+from feedrank.types import I32, Bools
+
+
+@dataclass(frozen=True, slots=True)
+class _Cap:
+    """At most `most` items of each group among the places; -1 marks candidates the cap is not about."""
+
+    groups: I32  # (n,)
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSelector:
+    """Orders one request's candidates."""
+
+    settings: SelectorSettings
+    rules: Ruleset
+    catalog: Catalog
+
+    def select(self, query: Query, candidates: Candidates, raw: Raw, scores: Scores) -> Selection:
+        """At most `query.limit` places, best first, with propensities (m,) float32."""
+        n, free = len(candidates.rows), bool(query.candidate_ids)
+        ranked = np.argsort(-scores.final, kind="stable").astype(np.int32)
+        rng = np.random.default_rng(query.seed)
+        first_place = len(query.served_before) + 1
+        pins = self._pins(query, candidates, first_place)
+        caps = self._caps(query, raw)
+        diversity = Diversity(raw, scores.final, ranked, 0.0 if free else self.settings.diversity)
+        explore = 0.0 if free else self.settings.explore
+        allowed = np.ones(n, np.bool_)
+        allowed[list(pins.values())] = False  # a pinned item waits for its place
+        for cap in caps:
+            if cap.most == 0:
+                allowed[cap.groups >= 0] = False
+        order: list[int] = []
+        propensities: list[float] = []
+        drawn: list[bool] = []
+        for place in range(first_place, first_place + min(query.limit, n)):
+            pinned = pins.get(place)
+            if pinned is not None:
+                chosen, propensity, random = pinned, 1.0, False
+            else:
+                chosen, propensity, random = self._fill(place, ranked, allowed, diversity, explore, rng)
+                if chosen < 0:
+                    chosen = next((i for p, i in sorted(pins.items()) if p > place and i not in order), -1)
+                    if chosen < 0:
+                        break
+            order.append(chosen)
+            propensities.append(propensity)
+            drawn.append(random)
+            allowed[chosen] = False
+            diversity.place(chosen)
+            for cap in caps:
+                self._enforce(cap, order, allowed)
+        return Selection(np.array(order, np.int32), np.array(propensities, np.float32), np.array(drawn, np.bool_))
+
+    def _fill(
+        self, place: int, ranked: I32, allowed: Bools, diversity: Diversity, explore: float, rng: np.random.Generator
+    ) -> tuple[int, float, bool]:
+        """The candidate for a place, its propensity, and whether it was drawn at random; -1 if none is allowed."""
+        best = diversity.best(allowed)
+        if best < 0:
+            return -1, 1.0, False
+        if explore == 0.0 or place < self.settings.explore_from:
+            return best, 1.0, False
+        pool = ranked[allowed[ranked]][: self.settings.explore_pool]
+        random = bool(rng.random() < explore)
+        chosen = int(pool[rng.integers(len(pool))]) if random else best
+        in_pool = bool(np.any(pool == chosen))
+        propensity = (1.0 - explore) * (chosen == best) + explore * in_pool / len(pool)
+        return chosen, propensity, random
+
+    def _pins(self, query: Query, candidates: Candidates, first_place: int) -> dict[int, int]:
+        """Candidate index by pinned place, from `first_place` on; the first rule wins a place."""
+        pins: dict[int, int] = {}
+        index = {row: i for i, row in enumerate(candidates.rows.tolist())}
+        for rule in self.rules.ruling(query, "pin"):
+            rows = (self.catalog.row_of.get(item_id, -1) for item_id in rule.items.item_ids)
+            found = next((index[row] for row in rows if row in index and index[row] not in pins.values()), None)
+            if found is not None and rule.position is not None and rule.position >= first_place:
+                pins.setdefault(rule.position, found)
+        return pins
+
+    def _caps(self, query: Query, raw: Raw) -> Sequence[_Cap]:
+        return [self._cap(rule, raw) for rule in self.rules.ruling(query, "cap")]
+
+    def _cap(self, rule: Rule, raw: Raw) -> _Cap:
+        codes = raw.items.codes[:, CODED.index(rule.per or "source")]
+        about = rule.items.match(self.catalog, raw) & (codes > 0)  # items without a source have none to cap
+        return _Cap(np.where(about, codes, -1).astype(np.int32), rule.max or 0)
+
+    def _enforce(self, cap: _Cap, order: list[int], allowed: Bools) -> None:
+        group = int(cap.groups[order[-1]])
+        if group >= 0 and int((cap.groups[order] == group).sum()) >= cap.most:
+            allowed[cap.groups == group] = False

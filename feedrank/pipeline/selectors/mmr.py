@@ -1,0 +1,59 @@
+"""Maximal marginal relevance: the next item is relevant and unlike what already stands.
+
+Carbonell, Goldstein: "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing Summaries",
+SIGIR 1998. Knows nothing of pins, caps or exploration.
+"""
+
+import numpy as np
+
+from feedrank.features import Raw
+from feedrank.state import CODED
+from feedrank.types import F64, I32, Bools
+
+POOL = 200  # best candidates that diversity may move; what is far below stays where its score puts it
+SAME_CATEGORY, SAME_SUBCATEGORY = 0.3, 0.5  # likeness of items without text
+
+
+class Diversity:
+    """Marginal relevance of candidates against the places filled so far.
+
+    Relevance is the score scaled to 0..1 over the pool; likeness is the cosine of text vectors, or, where one is
+    missing, whether category and subcategory agree.
+    """
+
+    def __init__(self, raw: Raw, final: F64, ranked: I32, weight: float) -> None:
+        self._weight = weight
+        self._ranked = ranked
+        self._pool = ranked[:POOL] if weight > 0 else ranked[:0]
+        pooled = final[self._pool]
+        spread = float(pooled.max() - pooled.min()) if len(pooled) else 0.0
+        self._relevance = (pooled - pooled.min()) / spread if spread > 0 else np.zeros(len(pooled))
+        self._likeness = np.zeros(len(pooled))  # to the most alike item placed so far
+        self._raw = raw
+
+    def place(self, chosen: int) -> None:
+        """Notes that a candidate now stands."""
+        if len(self._pool):
+            self._likeness = np.maximum(self._likeness, self._like(chosen))
+
+    def best(self, allowed: Bools) -> int:
+        """The allowed candidate of highest marginal relevance, ties to the higher score; -1 if none is allowed."""
+        if len(self._pool):
+            open_ = allowed[self._pool]
+            if open_.any():
+                marginal = (1.0 - self._weight) * self._relevance - self._weight * self._likeness
+                return int(self._pool[np.argmax(np.where(open_, marginal, -np.inf))])
+        left = self._ranked[allowed[self._ranked]]
+        return int(left[0]) if len(left) else -1
+
+    def _like(self, chosen: int) -> F64:
+        items, pool = self._raw.items, self._pool
+        categories = items.codes[:, CODED.index("category")]
+        subcategories = items.codes[:, CODED.index("subcategory")]
+        same = (categories[pool] == categories[chosen]) & (categories[chosen] > 0)
+        closer = same & (subcategories[pool] == subcategories[chosen]) & (subcategories[chosen] > 0)
+        likeness = np.where(closer, SAME_SUBCATEGORY, np.where(same, SAME_CATEGORY, 0.0))
+        if items.vectors.shape[1] and items.has_vector[chosen]:
+            cosines = np.einsum("nd,d->n", items.vectors[pool], items.vectors[chosen])
+            likeness = np.where(items.has_vector[pool], np.maximum(cosines, 0.0), likeness)
+        return likeness.astype(np.float64)

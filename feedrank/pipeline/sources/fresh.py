@@ -1,0 +1,22 @@
+"""Fresh: the newest items, so that everything gets a chance before anyone has read it. Knows nothing of the user."""
+
+import numpy as np
+
+from feedrank.pipeline.lists import SharedLists
+from feedrank.pipeline.stages import Query, Reader, Retrieved
+
+
+class FreshSource:
+    """The newest items in order; beyond the quota, older ones."""
+
+    name = "fresh"
+
+    def __init__(self, lists: SharedLists, quota: int, kept: int) -> None:
+        self._lists = lists
+        self._kept = kept
+        self.quota = quota
+
+    def retrieve(self, query: Query, reader: Reader) -> Retrieved:
+        """Rows, newest first (m,), scored by reciprocal place."""
+        rows = self._lists.newest[: self._kept]
+        return Retrieved(rows, (1.0 / np.arange(1, len(rows) + 1)).astype(np.float32))

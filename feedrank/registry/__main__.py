@@ -1,0 +1,8 @@
+"""`python -m feedrank.registry FOLDER`: loads the model in FOLDER and prints what it makes of its golden rows."""
+
+import sys
+from pathlib import Path
+
+from feedrank.registry.golden import answer_here
+
+sys.stdout.write(answer_here(Path(sys.argv[1])) + "\n")

@@ -1,0 +1,1 @@
+"""The gRPC edge: lifecycle, services, conversion, interceptors."""

@@ -1,0 +1,55 @@
+"""The life of one worker process: open the service, wait until it is ready, serve, drain.
+
+It binds the port only once it can answer, so that no connection is ever handed to a worker that is still loading. Knows
+nothing of the other workers on the port.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from feedrank.server.lifecycle import FeedServer
+from feedrank.server.stopping import stop_on_signals, stop_when_parent_ends, tell_ready
+from feedrank.serving.api import Service
+from feedrank.serving.worker import Worker
+from feedrank.settings import Settings
+
+_log = logging.getLogger(__name__)
+_CHECK_READY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What one worker process is to do."""
+
+    data_dir: Path
+    host: str
+    port: int
+    worker_id: str
+    grace_s: float
+
+
+def run_worker(plan: WorkerPlan, settings: Settings) -> None:
+    """Serves until told to stop or until the parent is gone. Call from the main thread."""
+    stop = stop_on_signals()
+    stop_when_parent_ends(stop)
+    serve_until(stop, Worker.open(plan.data_dir, settings, plan.worker_id), plan)
+
+
+def serve_until(stop: threading.Event, service: Service, plan: WorkerPlan) -> None:
+    """Serves `service` from when it is ready until `stop` is set, then drains and closes it."""
+    while not service.ready() and not stop.wait(_CHECK_READY_S):
+        pass
+    if stop.is_set():
+        service.close(plan.grace_s)
+        return
+    server = FeedServer(service, plan.host, plan.port)
+    server.start()
+    tell_ready()
+    _log.info("serving", extra={"port": server.port})
+    stop.wait()
+    _log.info("draining")
+    if not server.drain(plan.grace_s):
+        _log.warning("requests were cut off at the end of the grace period", extra={"grace_s": plan.grace_s})
+    _log.info("stopped")

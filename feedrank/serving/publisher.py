@@ -1,0 +1,212 @@
+"""Keeps the current view: tails the log, follows model and rule changes, refreshes shared lists, swaps one reference.
+
+Everything new is built aside; a view that was handed out is never written again. One thread does it all, so nothing
+here needs a lock but the reference. Knows nothing of requests.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from feedrank import recipes
+from feedrank.errors import FeedRankError, InvalidInput
+from feedrank.pipeline import lists
+from feedrank.pipeline.executor import Observe
+from feedrank.pipeline.rules import NO_RULES, parse_rules, rules_hash
+from feedrank.records import Fact, ItemDeleted, ItemUpserted, Kind, ModelActivated, RulesChanged, UserErased
+from feedrank.registry import Registry
+from feedrank.serving import metrics
+from feedrank.serving.live import Live
+from feedrank.serving.models import champion_or_prior, load_model
+from feedrank.serving.snapshots import Snapshots
+from feedrank.serving.view import Rules, View
+from feedrank.settings import DataSettings, Settings
+from feedrank.store import LogStore
+from feedrank.types import HOUR, SECOND, Micros
+from feedrank.v1 import log_pb2
+
+log = logging.getLogger(__name__)
+
+RULES_FILE = "rules.toml"
+REST = 20  # new items have the lists made anew at once, but never more than a twentieth of the time
+RULES_SETTING = "rules_hash"  # of the last RulesChanged record
+
+
+class Publisher:
+    """Owns live state and publishes views of it. `start` returns once caught up, with the first view standing."""
+
+    def __init__(
+        self,
+        store: LogStore,
+        registry: Registry,
+        settings: Settings,
+        data: DataSettings,
+        data_dir: Path,
+        clock: Callable[[], Micros],
+        observe: Observe,
+    ) -> None:
+        self._store, self._registry, self._settings, self._data = store, registry, settings, data
+        self._rules_path = data_dir / RULES_FILE
+        self._rules_stamp: tuple[int, int] | None = None
+        self._snapshots = Snapshots(data_dir, store, settings, clock)
+        self._clock, self._observe = clock, observe
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._erased_at: Micros | None = None
+        self.problems: dict[str, str] = {}  # what GetStatus should say, by part
+        self._view: View | None = None
+        self._lists_cost_s = 0.0
+
+    @property
+    def view(self) -> View:
+        """The current view. Pin it once a request."""
+        if self._view is None:
+            raise RuntimeError("the publisher has not started")
+        return self._view
+
+    @property
+    def ready(self) -> bool:
+        """Whether a view stands."""
+        return self._view is not None and not self._stop.is_set()
+
+    def start(self) -> None:
+        """Loads, catches up, publishes the first view and begins to follow the log."""
+        live = self._snapshots.load_live()
+        self._rules = Rules()
+        self._read_rules()
+        self._model = champion_or_prior(self._registry, self._settings)
+        while facts := live.follow(self._store):
+            self._note_erasures(facts)
+        live.expire(self._clock())
+        live.compact()
+        self._live = live
+        self._lists = lists.build(live.state, self._clock(), self._data.serve_unlisted_items)
+        self._publish()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops following and writes a snapshot of what was folded."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self._snapshots.write(self._live)
+
+    def _run(self) -> None:
+        refreshed = self._clock()
+        while not self._stop.is_set():
+            try:
+                self._store.wait(self._live.position, timeout_s=self._settings.refresh_s / 4)
+                facts = self._live.follow(self._store)
+                idle_s = (self._clock() - refreshed) / SECOND
+                new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)
+                due = idle_s >= self._settings.refresh_s or (new_items and idle_s >= REST * self._lists_cost_s)
+                if due:
+                    self._refresh()
+                    refreshed = self._clock()
+                changed = self._heed(facts)
+                if due or changed:
+                    self._publish()
+            except Exception:
+                log.exception("following the log failed; trying again")
+                self.problems["publisher"] = "following the log failed; see the worker's log"
+                self._stop.wait(1.0)
+
+    def _refresh(self) -> None:
+        """What is done about once a second: lists, expiry, rules file, snapshot, rebuild after an erasure."""
+        now = self._clock()
+        self._live.expire(now)
+        self._live.compact()
+        started = time.perf_counter()
+        self._lists = lists.build(self._live.state, now, self._data.serve_unlisted_items)
+        self._lists_cost_s = time.perf_counter() - started
+        self._read_rules()
+        if self._erased_at is not None and now - self._erased_at >= self._settings.rebuild_after_erasure_h * HOUR:
+            self._rebuild()
+        self._snapshots.write_if_due(self._live)
+
+    def _heed(self, facts: Sequence[Fact]) -> bool:
+        """Follows records that change more than item state; True if a new view is due at once."""
+        self._note_erasures(facts)
+        for fact in facts:
+            if isinstance(fact, ModelActivated):
+                self._swap_model(f"{fact.name}@{fact.version}")
+            elif isinstance(fact, RulesChanged):
+                self._rules = Rules(parse_rules(fact.toml), fact.hash)
+        return any(not isinstance(fact, UserErased) for fact in facts)
+
+    def _swap_model(self, reference: str) -> None:
+        if reference == self._model.version:
+            return
+        try:
+            self._model = load_model(self._registry, reference, self._settings)
+            self.problems.pop("model", None)
+        except FeedRankError as error:
+            log.exception("an activated model does not load; the one in force stays", extra={"model": reference})
+            self.problems["model"] = f"model {reference} does not load: {error}"
+
+    def _read_rules(self) -> None:
+        """Takes up the rules file when it has changed. A file that does not parse changes nothing and is reported."""
+        try:
+            status = self._rules_path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            if stamp == self._rules_stamp:
+                return
+            text = self._rules_path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            if self._rules_stamp is None:
+                return
+            stamp, text = None, ""
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems["rules"] = f"{self._rules_path.name} cannot be read: {error}"
+            return
+        self._rules_stamp = stamp
+        try:
+            ruleset = parse_rules(text) if text else NO_RULES
+        except InvalidInput as error:
+            log.error("the rules file is not valid; the rules in force stay", extra={"error": str(error)})
+            self.problems["rules"] = str(error)
+            return
+        self.problems.pop("rules", None)
+        digest = rules_hash(text)
+        self._rules = Rules(ruleset, digest)
+        if self._store.get_setting(RULES_SETTING) != digest.hex():
+            self._store.set_setting(RULES_SETTING, digest.hex())
+            payload = log_pb2.RulesChanged(toml=text, hash=digest).SerializeToString()
+            self._store.append_control(Kind.RULES_CHANGED, payload, self._clock())
+
+    def _note_erasures(self, facts: Sequence[Fact]) -> None:
+        times = [fact.received_at for fact in facts if isinstance(fact, UserErased)]
+        if times and self._erased_at is None:
+            self._erased_at = min(times)
+
+    def _rebuild(self) -> None:
+        """Folds the log anew, so that no sum holds an erased user's share any longer."""
+        fresh = Live()
+        while fresh.follow(self._store):
+            pass
+        fresh.expire(self._clock())
+        self._live, self._erased_at = fresh, None
+        self._snapshots.write(fresh)
+        log.info("item state was rebuilt from the log after an erasure")
+
+    def _publish(self) -> None:
+        live, model = self._live, self._model
+        space = model.space or live.fullest_space()
+        index = live.indices.get(space)
+        parts = recipes.Parts(
+            self._store,
+            live.state,
+            live.lock,
+            index.view if index is not None else None,
+            self._lists,
+            self._rules.ruleset,
+            model.scorer,
+            space,
+            self._observe,
+        )
+        pipeline = recipes.feed(self._settings, self._data, parts)
+        digest = recipes.recipe_hash(self._settings, self._data)
+        self._view = View(live, model, self._rules, self._lists, pipeline, digest, self._clock())
+        metrics.set_view_age(0.0)

@@ -1,0 +1,159 @@
+"""Answers Rank and Debug from one pinned view: call -> query -> pipeline -> feed, then the slate behind the reply.
+
+Knows nothing of gRPC, of tailing, or of how views come about.
+"""
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+
+from feedrank.pipeline.executor import Outcome
+from feedrank.pipeline.explain import explain
+from feedrank.pipeline.feed import Feed, FeedItem, RankCall, StageTrace
+from feedrank.pipeline.filters import applies
+from feedrank.pipeline.paging import Page, PageTokens
+from feedrank.pipeline.slates import slate_of
+from feedrank.pipeline.stages import Query
+from feedrank.pipeline.trace import trace
+from feedrank.serving import metrics
+from feedrank.serving.slate_writer import SlateWriter
+from feedrank.serving.view import View
+from feedrank.store import LogStore, StoredSlate
+from feedrank.types import SECOND, Context, Micros, Personalization, UserId
+
+log = logging.getLogger(__name__)
+
+NO_EXPERIMENTS = hashlib.blake2b(b"", digest_size=16).digest()
+
+
+def seed_of(request_id: str) -> int:
+    """The request's seed: 63 bits of its id's hash, and of nothing else."""
+    return int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest(), "little") >> 1
+
+
+class Ranking:
+    """Ranks calls. Thread-safe: all state is in the view a call pins."""
+
+    def __init__(
+        self,
+        store: LogStore,
+        tokens: PageTokens,
+        slates: SlateWriter,
+        sampling: float,
+        clock: Callable[[], Micros],
+    ) -> None:
+        self._store, self._tokens, self._slates = store, tokens, slates
+        self._sampling = sampling
+        self._clock = clock
+
+    def rank(self, view: View, call: RankCall) -> Feed:
+        """The call's feed. InvalidInput for a bad page token; PipelineError if a filter failed."""
+        query, page = self._query(call)
+        outcome = view.pipeline.run(query)
+        feed = self._feed(view, call, outcome, page)
+        for reason in outcome.degraded:
+            metrics.count_degraded(reason)
+        if not query.dry_run and outcome.selection.order.size:
+            self._log(view, outcome)
+        return feed
+
+    def debug(self, view: View, call: RankCall, item_id: str) -> tuple[StageTrace, ...]:
+        """What each stage does with one item in the call's feed. Leaves no slate."""
+        query, _ = self._query(call)
+        outcome = view.pipeline.run(query)
+        names = tuple(f.name for f in view.pipeline.filters if applies(f, query))
+        return trace(outcome, view.live.state.catalog.row_of.get(item_id), names)
+
+    def _query(self, call: RankCall) -> tuple[Query, Page]:
+        now = self._clock() // SECOND * SECOND
+        request_id = call.request_id or uuid.uuid4().hex
+        user_id, context = self._who(call)
+        page = Page(request_id, self._tokens.reader_of(call.user_id), self._clock(), ())
+        if call.page_token:
+            page = self._tokens.read(call.page_token, call.user_id, self._clock())
+        query = Query(
+            request_id=request_id,
+            user_id=user_id,
+            limit=call.limit,
+            now=now,
+            seed=seed_of(request_id),
+            surface=call.surface,
+            context=context,
+            candidate_ids=call.candidate_ids,
+            filter=call.filter,
+            explain=call.explain,
+            dry_run=call.dry_run,
+            served_before=page.served,
+        )
+        return query, page
+
+    def _who(self, call: RankCall) -> tuple[str, Context]:
+        """The user the feed may know, "" for none, and the context with what that user's account fills in."""
+        if not call.user_id or call.personalization == Personalization.OFF:
+            return "", call.context
+        account = self._store.account(UserId(call.user_id))
+        if account.personalization == Personalization.OFF:
+            return "", call.context
+        context, user = call.context, account.user
+        if user is None:
+            return call.user_id, context
+        filled = Context(
+            context.language or user.language,
+            context.country or user.country,
+            context.region or user.region,
+            context.device,
+            context.session_id,
+        )
+        return call.user_id, filled
+
+    def _feed(self, view: View, call: RankCall, outcome: Outcome, page: Page) -> Feed:
+        catalog, items = view.live.state.catalog, outcome.raw.items
+        order = outcome.selection.order.tolist()
+        scorer = view.model.scorer
+        reasons = explain(outcome, scorer, view.live.state, self._titles) if call.explain else []
+        first = len(page.served) + 1
+        names = outcome.candidates.sources
+        feed_items = tuple(
+            FeedItem(
+                item_id=catalog.ids[items.rows[i]],
+                score=float(outcome.scores.final[i]),
+                position=first + place,
+                sources=tuple(
+                    n for n, rank in zip(names, outcome.candidates.ranks[i].tolist(), strict=True) if rank >= 0
+                ),
+                story_id=catalog.ids[items.story[i]],
+                propensity=float(outcome.selection.propensities[place]),
+                explanation=reasons[place] if place < len(reasons) else None,
+            )
+            for place, i in enumerate(order)
+        )
+        served = (*page.served, *(item.item_id for item in feed_items))
+        more = len(outcome.candidates.rows) > len(order) and bool(order)
+        token = self._tokens.issue(Page(page.feed_id, page.reader, page.issued_at, served)) if more else ""
+        return Feed(
+            feed_items,
+            outcome.query.request_id,
+            view.model.version,
+            dict(outcome.query.variants),
+            bool(outcome.degraded),
+            outcome.degraded,
+            token,
+        )
+
+    def _titles(self, rows: Sequence[int]) -> list[str]:
+        return [item.title if item is not None else "" for item in self._store.items(rows)]
+
+    def _log(self, view: View, outcome: Outcome) -> None:
+        """Queues the slate. A failed side effect is logged and never fails the reply."""
+        query = outcome.query
+        # The sample is by request, so that all pages and workers agree on it.
+        if query.seed >= self._sampling * 2**63:
+            return
+        try:
+            slate = slate_of(
+                outcome, view.model.features, view.model.version, view.rules.hash, NO_EXPERIMENTS, view.recipe_hash
+            )
+            self._slates.put(StoredSlate(query.request_id, query.user_id, query.now, slate.SerializeToString()))
+        except Exception:
+            log.exception("a slate could not be made; the reply stands")

@@ -1,0 +1,27 @@
+"""Item state: what the log says of items, as columns."""
+
+from feedrank.state.catalog import CODED, NEVER, Catalog, Vocabulary
+from feedrank.state.counters import HALF_LIVES, KINDS, Count, DecayedCounters
+from feedrank.state.fold import CO_HALF_LIFE, MAX_DWELL_S, PRIORS, REGION_HALF_LIFE, State, apply, merge
+from feedrank.state.pairs import PairTable
+from feedrank.state.vectors import VectorTable
+
+__all__ = [
+    "CODED",
+    "CO_HALF_LIFE",
+    "HALF_LIVES",
+    "KINDS",
+    "MAX_DWELL_S",
+    "NEVER",
+    "PRIORS",
+    "REGION_HALF_LIFE",
+    "Catalog",
+    "Count",
+    "DecayedCounters",
+    "PairTable",
+    "State",
+    "VectorTable",
+    "Vocabulary",
+    "apply",
+    "merge",
+]

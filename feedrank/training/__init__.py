@@ -1,0 +1,1 @@
+"""From the log to a model: replay, labels, data sets, fit, evaluation."""

@@ -1,0 +1,190 @@
+"""Data sets: feature rows of past impressions with their labels, as columns.
+
+Rows are made by replaying the log through the same fold and feature function that serve, or taken from the slates as they were logged.
+Knows nothing of models or of how examples were found.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feedrank.errors import InvalidInput
+from feedrank.features import NAMES, Raw, compute, concat
+from feedrank.records import Fact
+from feedrank.training.facts import Progress, no_progress
+from feedrank.training.impressions import Example, Labels
+from feedrank.training.replay import FOREVER, replay_impressions, replay_slates
+from feedrank.types import F32, I32, I64, Bools, Micros
+
+# Requests whose raw columns are joined before features are computed: NumPy's call overhead is spread over thousands of
+# candidates, and the joined columns stay around 100 MB with vectors of 384 dimensions.
+BATCH_CANDIDATES = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Impressions in time order; impression i owns entries offsets[i]:offsets[i + 1] of the columns of shape (n, ...)."""
+
+    features: tuple[str, ...]
+    rows: F32  # (n, len(features))
+    labels: Labels  # (n,)
+    seen: Bools  # (n,) False for sampled unshown candidates
+    item_rows: I32  # (n,) catalog rows
+    offsets: I64  # (r + 1,)
+    times: I64  # (r,) microseconds
+    request_ids: tuple[str, ...]
+    user_ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def columns(self, names: Sequence[str]) -> F32:
+        """The named features in this order, (n, len(names)). InvalidInput for one the data set lacks."""
+        places = {name: j for j, name in enumerate(self.features)}
+        absent = [name for name in names if name not in places]
+        if absent:
+            raise InvalidInput(f"the data set has no column {absent[0]!r}")
+        if tuple(names) == self.features:
+            return self.rows
+        return self.rows[:, [places[name] for name in names]]
+
+    def take(self, impressions: Bools, entries: Bools | None = None) -> "Dataset":
+        """The impressions of a mask (r,), and of those only the entries of a mask (n,) if one is given."""
+        sizes = np.diff(self.offsets)
+        keep = np.repeat(impressions, sizes)
+        if entries is not None:
+            keep = keep & entries
+        owner = np.repeat(np.arange(len(self)), sizes)
+        kept = np.bincount(owner[keep], minlength=len(self))[impressions]
+        chosen = np.flatnonzero(impressions).tolist()
+        return Dataset(
+            self.features,
+            self.rows[keep],
+            self.labels[keep],
+            self.seen[keep],
+            self.item_rows[keep],
+            np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)]),
+            self.times[impressions],
+            tuple(self.request_ids[i] for i in chosen),
+            tuple(self.user_ids[i] for i in chosen),
+        )
+
+    def judged(self) -> "Dataset":
+        """Only what was seen: what metrics are about."""
+        return self.take(np.ones(len(self), np.bool_), self.seen)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the past is seen: the counter delay of imported records, the vector space, and where knowledge stops."""
+
+    counter_delay: Micros = 0
+    space: str = ""  # "" for no vectors
+    frozen_at: Micros = FOREVER  # items, co-engagement and histories stand still from here on
+    logged_rows: bool = False  # take slates' rows as they were logged, instead of replaying them
+
+
+def build(
+    facts: Sequence[Fact],
+    examples: Sequence[Example],
+    view: View,
+    features: Sequence[str] = NAMES,
+    progress: Progress = no_progress,
+) -> Dataset:
+    """The data set of examples. `facts` reach back to the beginning of the log, in offset order.
+
+    Imported impressions are replayed by time; slates from the very positions they recorded, or as they were logged, or by time where
+    `view` is frozen. `progress` hears the number of impressions done. InvalidInput for a slate whose logged rows lack a feature.
+    """
+    frozen = view.frozen_at != FOREVER
+    slates = [] if frozen else [e for e in examples if e.slate is not None]
+    by_time = [e for e in examples if frozen or e.slate is None]
+    parts: list[tuple[list[Example], F32]] = []
+    if by_time:
+        by_time.sort(key=lambda e: e.impression.time)
+        impressions = [e.impression for e in by_time]
+        raws = replay_impressions(facts, impressions, view.counter_delay, view.space, view.frozen_at)
+        parts.append((by_time, _rows_of(by_time, raws, features, progress)))
+    if slates and view.logged_rows:
+        parts.append((slates, np.concatenate([logged_rows(e, features) for e in slates])))
+        progress(len(slates))
+    elif slates:
+        slates.sort(key=lambda e: e.slate.state_position if e.slate is not None else 0)  # the order of replay_slates
+        raws = (raw for _, raw in replay_slates(facts, [e.slate for e in slates if e.slate is not None]))
+        parts.append((slates, _rows_of(slates, raws, features, progress)))
+    return _assembled(parts, tuple(features))
+
+
+def _rows_of(examples: Sequence[Example], raws: Iterable[Raw], features: Sequence[str], progress: Progress) -> F32:
+    """Rows of what the examples keep, (n, len(features)), computed over whole scored sets."""
+    out = np.empty((sum(len(e.kept) for e in examples), len(features)), np.float32)
+    filled = 0
+    for batch, kept in _batches(examples, raws):
+        rows = compute(concat(batch), features)[kept]
+        out[filled : filled + len(rows)] = rows
+        filled += len(rows)
+        progress(len(batch))
+    return out
+
+
+def _batches(examples: Sequence[Example], raws: Iterable[Raw]) -> Iterator[tuple[list[Raw], I64]]:
+    """Raw columns of several impressions, and the indices of what they keep among all their candidates."""
+    batch: list[Raw] = []
+    kept: list[I64] = []
+    size = 0
+    for example, raw in zip(examples, raws, strict=True):
+        batch.append(raw)
+        kept.append(example.kept.astype(np.int64) + size)
+        size += len(raw.items.rows)
+        if size >= BATCH_CANDIDATES:
+            yield batch, np.concatenate(kept)
+            batch, kept, size = [], [], 0
+    if batch:
+        yield batch, np.concatenate(kept)
+
+
+def logged_rows(example: Example, features: Sequence[str]) -> F32:
+    """The rows a slate was ranked by, (k, len(features)). InvalidInput if it kept none, or lacks a feature."""
+    slate = example.slate
+    request_id = example.impression.request_id
+    if slate is None:
+        raise InvalidInput(f"impression {request_id!r} was imported: it has no logged rows; replay it instead")
+    places = {name: j for j, name in enumerate(slate.feature_names)}
+    absent = [name for name in features if name not in places]
+    if absent:
+        raise InvalidInput(f"slate {request_id!r} was ranked without feature {absent[0]!r}; replay the slates instead")
+    stored = [*slate.shown, *slate.sampled]
+    values = np.frombuffer(slate.feature_rows, "<f4")
+    if len(values) != len(places) * len(stored):
+        raise InvalidInput(
+            f"slate {request_id!r} holds {len(values)} values for {len(stored)} rows of {len(places)} features"
+        )
+    row_of = {candidate: i for i, candidate in enumerate(stored)}
+    kept = [row_of[i] for i in example.kept.tolist()]
+    return values.reshape(len(stored), len(places))[kept][:, [places[name] for name in features]]
+
+
+def _assembled(parts: Sequence[tuple[Sequence[Example], F32]], features: tuple[str, ...]) -> Dataset:
+    """One data set, in time order."""
+    examples = [example for some, _ in parts for example in some]
+    rows = np.concatenate([rows for _, rows in parts]) if parts else np.empty((0, len(features)), np.float32)
+    sizes = np.array([len(e.kept) for e in examples], np.int64)
+    ends = np.cumsum(sizes)
+    times = np.array([e.impression.time for e in examples], np.int64)
+    order = np.argsort(times, kind="stable")
+    if not np.array_equal(order, np.arange(len(order))):
+        rows = rows[np.concatenate([np.arange(ends[i] - sizes[i], ends[i]) for i in order.tolist()])]
+        examples = [examples[i] for i in order.tolist()]
+    nothing = np.empty(0, np.int32)
+    return Dataset(
+        features,
+        rows,
+        np.concatenate([nothing.astype(np.int8), *(e.labels for e in examples)]),
+        np.concatenate([nothing.astype(np.bool_), *(e.seen for e in examples)]),
+        np.concatenate([nothing, *(np.array(e.impression.rows, np.int32)[e.kept] for e in examples)]),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[order])]),
+        times[order],
+        tuple(e.impression.request_id for e in examples),
+        tuple(e.impression.user_id for e in examples),
+    )

@@ -1,0 +1,178 @@
+"""Replay: raw feature columns of past requests, rebuilt from the log by the same fold, history and gather that serve.
+
+Two ways in. Imported impressions are replayed by time: item state is the fold of what was visible strictly before them,
+in (visible, offset) order, and a user's history what was strictly earlier. Logged slates are replayed by position: the
+very prefix of the log they were served from, so their rows come out again bit for bit. Knows nothing of labels, models
+or splits.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from feedrank import history as user_history
+from feedrank.features import Raw, gather
+from feedrank.history import NO_HISTORY, History, profile
+from feedrank.records import EventRecorded, Fact, ItemUpserted, QueryEmbedded, VectorLanded
+from feedrank.state import State, apply
+from feedrank.types import I64, Action, Context, Micros, Row
+from feedrank.user_records import UserRecord, user_record
+from feedrank.v1 import log_pb2 as log
+
+FOREVER: Micros = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """A past request whose slate is known: who, when, and what was on it, in order."""
+
+    request_id: str
+    user_id: str
+    time: Micros
+    rows: tuple[Row, ...]
+    context: Context = Context()
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One user's records in (time, offset) order, and how far they have been folded."""
+
+    records: list[UserRecord] = field(default_factory=list)
+    folded: int = 0
+    history: History = NO_HISTORY
+
+    def before(self, time: Micros) -> History:
+        """The history of everything strictly before `time`. Times asked for must not go back."""
+        start = self.folded
+        while self.folded < len(self.records) and self.records[self.folded].time < time:
+            self.folded += 1
+        if self.folded > start:
+            self.history = user_history.apply(self.history, self.records[start : self.folded])
+        return self.history
+
+    def until(self, position: int) -> History:
+        """The history of every record up to and including log offset `position`."""
+        return user_history.apply(NO_HISTORY, (r for r in self.records if r.offset <= position))
+
+
+class Histories:
+    """Every user's records out of a stretch of log, by user id."""
+
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        self._readers: dict[str, _Reader] = {}
+        searched: dict[int, Micros] = {}  # when, of imported searches by offset
+        for fact in facts:
+            record = user_record(fact)
+            if record is None:
+                continue
+            if isinstance(fact, EventRecorded) and fact.imported and fact.action == Action.SEARCH:
+                searched[fact.offset] = fact.time
+            if isinstance(
+                fact, QueryEmbedded
+            ):  # counts with the imported search it was made from, as vectors of items do
+                record = replace(record, time=searched.get(fact.search_offset, record.time))
+            self._readers.setdefault(_user_of(fact), _Reader()).records.append(record)
+        self._readers.pop("", None)  # events of opted-out users have no id and no history
+        for reader in self._readers.values():
+            reader.records.sort(key=lambda r: (r.time, r.offset))
+
+    def before(self, user_id: str, time: Micros) -> History:
+        """A user's history strictly before `time`; call with non-decreasing times for each user."""
+        reader = self._readers.get(user_id)
+        return reader.before(time) if reader else NO_HISTORY
+
+    def until(self, user_id: str, position: int) -> History:
+        """A user's history up to and including a log offset."""
+        reader = self._readers.get(user_id)
+        return reader.until(position) if reader else NO_HISTORY
+
+
+def _user_of(fact: Fact) -> str:
+    if isinstance(fact, EventRecorded):
+        return fact.event.user_id
+    return fact.user_id if isinstance(fact, QueryEmbedded) else ""
+
+
+def visible_times(facts: Sequence[Fact], counter_delay: Micros) -> I64:
+    """When item state may know of each fact, shape (n,): what `Fact.visible_at` says, but for two imported kinds.
+
+    A view that was stored after its clicks counts them anew (its late clicks), so it waits for the last of them. An
+    item's vector says no more than its text: that of an imported text counts as landed with it, whenever the encoder
+    ran.
+    """
+    texts: dict[tuple[Row, bytes], Micros] = {}
+    times = np.empty(len(facts), np.int64)
+    for i, fact in enumerate(facts):
+        visible = fact.visible_at(counter_delay)
+        if isinstance(fact, ItemUpserted) and fact.imported:
+            texts.setdefault((fact.row, fact.content_hash), visible)
+        elif isinstance(fact, VectorLanded):
+            visible = texts.get((fact.row, fact.content_hash), visible)
+        elif isinstance(fact, EventRecorded) and fact.imported and fact.late_clicks:
+            visible = max(visible, *(at + counter_delay for _, at in fact.late_clicks))
+        times[i] = visible
+    return times
+
+
+def replay_impressions(
+    facts: Sequence[Fact],
+    impressions: Sequence[Impression],
+    counter_delay: Micros,
+    space: str = "",
+    frozen_at: Micros = FOREVER,
+) -> Iterator[Raw]:
+    """Raw columns of each impression (in time order), with item counters `counter_delay` late.
+
+    `facts` are in offset order. `frozen_at` freezes items, co-engagement and histories at that instant: later
+    impressions see nothing after it. ValueError if impressions are not in time order.
+    """
+    state = State()
+    histories = Histories(facts)
+    visible = visible_times(facts, counter_delay)
+    order = np.argsort(visible, kind="stable")  # by (visible, offset)
+    ordered, visible = [facts[i] for i in order.tolist()], visible[order]
+    folded, clock = 0, -FOREVER
+    for impression in impressions:
+        if impression.time < clock:
+            raise ValueError("impressions must be sorted by time")
+        clock = impression.time
+        horizon = min(clock, frozen_at)
+        stop = int(np.searchsorted(visible, horizon, side="left"))  # equal times are not yet visible
+        apply(state, ordered[folded:stop])
+        folded = max(folded, stop)
+        _make_room(state, impression.rows)
+        user = profile(histories.before(impression.user_id, horizon), space)
+        now = clock // 1_000_000 * 1_000_000
+        yield gather(state, np.array(impression.rows, np.int32), user, impression.context, now, space)
+
+
+def _make_room(state: State, rows: Sequence[Row]) -> None:
+    """Candidates shown before any visible record named them still need a row: empty, unseen, unlisted."""
+    state.catalog.ensure(max(rows, default=-1))
+    state.items.resize(state.catalog.rows)
+
+
+def replay_slates(facts: Sequence[Fact], slates: Sequence[log.Slate]) -> Iterator[tuple[log.Slate, Raw]]:
+    """Raw columns of each slate's scored candidates from the positions it recorded, in order of state position.
+
+    `facts` must reach back to the beginning of the log, in offset order.
+    """
+    state = State()
+    histories = Histories(facts)
+    folded = 0
+    for slate in sorted(slates, key=lambda s: s.state_position):
+        start = folded
+        while folded < len(facts) and facts[folded].offset <= slate.state_position:
+            folded += 1
+        apply(state, facts[start:folded])
+        user = profile(histories.until(slate.user_id, slate.history_position), slate.vector_space)
+        context = Context(
+            slate.context.language,
+            slate.context.country,
+            slate.context.region,
+            slate.context.device,
+            slate.context.session_id,
+        )
+        rows = np.array(slate.candidate_rows, np.int32)
+        yield slate, gather(state, rows, user, context, slate.now_us, slate.vector_space)

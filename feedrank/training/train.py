@@ -1,0 +1,142 @@
+"""From the log to a registered model: read, replay, fit, publish. The one order of these steps, for scripts and tests alike.
+
+Knows nothing of terminals, and looks at nothing later than the end of its period.
+"""
+
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+
+from feedrank import __version__
+from feedrank.errors import InvalidInput
+from feedrank.pipeline.scorers import LightGBMScorer
+from feedrank.registry import DataRange, Registry
+from feedrank.store import LogStore
+from feedrank.training.dataset import Dataset, View, build
+from feedrank.training.facts import Progress, no_progress
+from feedrank.training.feature_choice import check_names, steady, varying
+from feedrank.training.fit import Fitted, FitParams, fit
+from feedrank.training.period import AUTO_SPACE, BEGINNING, END, SlateRows, read_period
+from feedrank.types import F32, SECOND, Micros
+
+GOLDEN_ROWS = 64  # spread over the data set: enough to pass through most leaves of most trees
+
+# `watch(phase, total)` starts a phase and gives what its steps are told to; total None is not known beforehand.
+Watch = Callable[[str, int | None], Progress]
+
+
+def unwatched(phase: str, total: int | None) -> Progress:
+    """For callers who watch nothing."""
+    return no_progress
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to train, on what."""
+
+    name: str
+    start: Micros = BEGINNING
+    until: Micros = END
+    counter_delay: Micros = 0
+    space: str = AUTO_SPACE
+    slate_rows: SlateRows = SlateRows.REPLAY
+    features: tuple[str, ...] = ()  # empty: the steady ones
+    params: FitParams = field(default_factory=FitParams)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A registered version, and what came of it."""
+
+    reference: str  # NAME@VERSION
+    fitted: Fitted
+    data: DataRange
+    space: str
+    made_champion: bool
+
+
+def train(
+    store: LogStore, registry: Registry, assignment: Assignment, champion: str, watch: Watch = unwatched
+) -> Trained:
+    """Trains a version and registers it; the first ever becomes the `champion` alias.
+
+    InvalidInput where the log holds nothing to learn from, RegistryError if the version cannot be kept.
+    """
+    wanted = check_names(assignment.features) or steady()
+    registry.check_new(assignment.name)
+    reading = watch("reading the log", store.position())
+    period = read_period(
+        store, assignment.start, assignment.until, space=assignment.space, blind=True, progress=reading
+    )
+    view = View(assignment.counter_delay, period.space, logged_rows=assignment.slate_rows == SlateRows.LOGGED)
+    replaying = watch("replaying impressions", len(period.examples))
+    dataset = build(period.facts, period.examples, view, wanted, replaying)
+    features = varying(wanted, dataset.rows)
+    if not features:
+        raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
+    fitted = fit(dataset, features, assignment.params, watch("fitting", None))
+    return _publish(registry, assignment, period.space, dataset, fitted, champion)
+
+
+def _publish(
+    registry: Registry, assignment: Assignment, space: str, dataset: Dataset, fitted: Fitted, champion: str
+) -> Trained:
+    scorer = LightGBMScorer(fitted.model_text, fitted.features)
+    golden = _golden_rows(dataset.columns(fitted.features))
+    data = DataRange(
+        start=int(dataset.times[0]),
+        until=int(dataset.times[-1]) + 1,
+        impressions=fitted.impressions,
+        rows=fitted.rows,
+    )
+    selection = fitted.selection.as_json() if fitted.selection is not None else {}
+    reference = registry.publish(
+        assignment.name,
+        fitted.model_text,
+        fitted.features,
+        space,
+        golden,
+        scorer.score(golden)["margin"],
+        counter_delay_s=assignment.counter_delay / SECOND,
+        data=data,
+        metrics={f"selection_{name}": float(value) for name, value in selection.items()},
+        params={**assignment.params.as_json(), "rounds": fitted.rounds},
+        libraries=libraries(),
+        git_commit=git_commit(),
+    )
+    first = not registry.resolve_alias(champion)
+    if first:
+        registry.set_alias(champion, reference, "the first trained model")
+    return Trained(reference, fitted, data, space, first)
+
+
+def _golden_rows(rows: F32) -> F32:
+    return rows[np.linspace(0, len(rows) - 1, min(GOLDEN_ROWS, len(rows))).astype(np.int64)]
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what a model depends on."""
+    return {
+        "feedrank": __version__,
+        "lightgbm": lightgbm.__version__,
+        "numpy": np.__version__,
+        "protobuf": version("protobuf"),
+        "python": platform.python_version(),
+    }
+
+
+def git_commit() -> str:
+    """The commit of the code that runs, with "-dirty" where files differ from it; "" outside a checkout."""
+    package = Path(__file__).parent
+    command = ["git", "-C", str(package), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,94 @@
+"""A frame's shared columns against plain loops over one request at a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from feedrank.features import Raw, concat, gather
+from feedrank.features.frame import Frame
+from feedrank.history import NO_HISTORY, profile
+from feedrank.state import State
+from feedrank.types import F64, I64, Context
+from tests.strategies import T0
+
+values = st.one_of(st.sampled_from((0.0, -1.0, 2.5, float("nan"))), st.floats(-1e6, 1e6))
+slates = st.lists(st.lists(values, max_size=20), min_size=1, max_size=5)
+Entry = tuple[int, int, int]  # request, key, weight
+MANY = 6
+
+
+def frame_of(sizes: list[int]) -> Frame:
+    """Requests of these many candidates, of items nobody knows."""
+    state = State()
+    state.catalog.ensure(50)
+    state.items.resize(51)
+    nobody = profile(NO_HISTORY, "")
+    raws: list[Raw] = []
+    for size in sizes:
+        raws.append(gather(state, np.arange(size, dtype=np.int32), nobody, Context(), T0, ""))
+    return Frame(concat(raws))
+
+
+def flat(slates: list[list[float]]) -> F64:
+    return np.array([value for slate in slates for value in slate])
+
+
+@given(slates)
+def test_rank_is_the_mean_rank_of_ties_from_0_to_1(slates: list[list[float]]) -> None:
+    ranks = frame_of([len(slate) for slate in slates]).rank_in_slate(flat(slates))
+    expected: list[float] = []
+    for slate in slates:
+        sunk = [-np.inf if np.isnan(value) else value for value in slate]
+        expected += ((stats.rankdata(sunk) - 1) / max(len(slate) - 1, 1)).tolist()
+    assert ranks == pytest.approx(expected)
+
+
+@given(slates)
+def test_z_is_the_standard_score_among_what_is_known(slates: list[list[float]]) -> None:
+    scores = frame_of([len(slate) for slate in slates]).z_in_slate(flat(slates))
+    expected: list[float] = []
+    for slate in slates:
+        known = np.array([value for value in slate if not np.isnan(value)])
+        spread = known.std() if len(known) else 0.0
+        for value in slate:
+            expected.append(np.nan if np.isnan(value) else (value - known.mean()) / spread if spread > 1e-9 else 0.0)
+    assert scores == pytest.approx(expected, nan_ok=True, rel=1e-6, abs=1e-6)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, MANY), st.integers(1, 9)), max_size=20),
+    st.lists(st.integers(0, MANY), min_size=3, max_size=12),
+)
+def test_entries_are_matched_within_their_request_only(entries: list[Entry], asked: list[int]) -> None:
+    sizes = [len(asked) - 2, 0, 2]
+    frame, wanted = frame_of(sizes), np.array(asked)
+    entries = sorted(entries, key=lambda entry: entry[0])
+    owners: I64 = np.array([owner for owner, _, _ in entries], np.int64)
+    keys = np.array([key for _, key, _ in entries], np.int64)
+    weights = np.array([weight for *_, weight in entries], np.int64)
+    request = [0] * sizes[0] + [2] * sizes[2]
+    mine = [[w for o, k, w in entries if (o, k) == (r, key)] for r, key in zip(request, asked, strict=True)]
+    assert frame.weight_of(owners, keys, weights.astype(float), wanted).tolist() == [sum(some) for some in mine]
+    assert frame.newest_of(owners, keys, weights, wanted).tolist() == [max(some, default=0) for some in mine]
+    assert frame.sum_by_request(owners, weights.astype(float)).tolist() == [
+        sum(w for o, _, w in entries if o == r) for r in range(3)
+    ]
+
+
+def test_hours_are_unknown_for_time_0_and_never_negative() -> None:
+    frame = frame_of([3])
+    hours = frame.hours_since(np.array([0, T0 + 5, T0 - 7_200_000_000]))
+    assert hours == pytest.approx([np.nan, 0.0, 2.0], nan_ok=True)
+
+
+def test_what_is_cached_is_made_once() -> None:
+    frame, made = frame_of([2]), []
+
+    def make(of: Frame) -> F64:
+        made.append(of)
+        return np.zeros(2)
+
+    assert frame.cached("x", make) is frame.cached("x", make)
+    assert made == [frame]
