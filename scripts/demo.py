@@ -92,7 +92,7 @@ def fill(data_dir: Path, world: World, events: Sequence[Event], now: Micros) -> 
 
 def tell(client: Client, world: World, events: Sequence[Event]) -> None:
     """Ranks for two readers of different tastes and for a newcomer, clicks, and shows what changes."""
-    titles = {item.item_id: (item.title, item.category) for item in world.items()}
+    titles = {str(item.item_id): (item.title, item.category) for item in world.items()}
     first, second = contrast(world, events)
     for user in (first, second):
         call = RankCall(user_id=world.user_ids[user], context=world.context(user), explain=True)
@@ -109,15 +109,14 @@ def tell(client: Client, world: World, events: Sequence[Event]) -> None:
     clicked = next((item for item in before.items if titles[item.item_id][1] not in liked), before.items[-1])
     title, category = titles[clicked.item_id]
     console.print(f"\n[bold]{call.user_id} now reads[/] place {clicked.position} for 95 s: “{title}” ({category})")
-    answer = {"user_id": UserId(call.user_id), "request_id": before.request_id}
-    moment = time.time_ns() // 1_000
+    moment, user_id, slate = time.time_ns() // 1_000, UserId(call.user_id), before.request_id
     seen = tuple(item.item_id for item in before.items)
+    chosen = clicked.item_id
     client.record_events(
         [
-            Event("", time=moment, action=Action.VIEW, item_ids=seen, **answer),  # type: ignore[arg-type]
-            Event("", time=moment, action=Action.CLICK, item_id=clicked.item_id, position=clicked.position, **answer),
-            # type: ignore[arg-type] Event("", time=moment + SECOND, action=Action.DWELL, item_id=clicked.item_id,
-            # value=95.0, **answer),  # type: ignore[arg-type]
+            Event("", user_id, moment, Action.VIEW, item_ids=seen, request_id=slate),
+            Event("", user_id, moment, Action.CLICK, chosen, position=clicked.position, request_id=slate),
+            Event("", user_id, moment + SECOND, Action.DWELL, chosen, value=95.0, request_id=slate),
         ]
     )
     show(f"{call.user_id}, after that click", client.rank(call), titles, before)

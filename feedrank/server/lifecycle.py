@@ -28,6 +28,7 @@ MAX_PENDING = 512  # beyond this a queue only makes every answer late, so caller
 _CHECK_READY_S = 0.05
 _LAME_DUCK_S = 0.1  # between NOT_SERVING and closing the port, for health watchers to hear of it first
 _CANCEL_S = 2.0  # for requests cut off at the end of the grace period to be told so
+_FLUSH_S = 2.0  # what the service may take to close even when requests used the whole grace period
 _CONNECTION_AGE_MS = 10 * 60 * 1000  # connections move now and then, so that workers on one port share the load again
 _CONNECTION_GRACE_MS = 60 * 1000
 
@@ -100,14 +101,15 @@ class FeedServer:
     def drain(self, grace_s: float) -> bool:
         """Stops: NOT_SERVING, no new requests, those under way finish within `grace_s`, then the service is closed.
 
-        True when every request under way finished.
+        True when every request under way finished. Else some of their threads may still run.
         """
+        give_up = time.monotonic() + grace_s
         self._stopping.set()
         self._readiness.join(_LAME_DUCK_S)
         time.sleep(_LAME_DUCK_S)
-        finished = self._server.stop(grace_s + _CANCEL_S).wait(grace_s)
+        finished = self._server.stop(grace_s + _CANCEL_S).wait(max(give_up - time.monotonic(), 0.0))
         if not finished:
             self._server.stop(0).wait(_CANCEL_S)
-        self._service.close(grace_s)
+        self._service.close(max(give_up - time.monotonic(), _FLUSH_S))
         self._pool.shutdown(wait=False, cancel_futures=True)
         return finished

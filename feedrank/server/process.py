@@ -5,6 +5,7 @@ nothing of the other workers on the port.
 """
 
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,22 +35,29 @@ def run_worker(plan: WorkerPlan, settings: Settings) -> None:
     """Serves until told to stop or until the parent is gone. Call from the main thread."""
     stop = stop_on_signals()
     stop_when_parent_ends(stop)
-    serve_until(stop, Worker.open(plan.data_dir, settings, plan.worker_id), plan)
+    if not serve_until(stop, Worker.open(plan.data_dir, settings, plan.worker_id), plan):
+        logging.shutdown()
+        os._exit(1)  # a normal exit would wait for the very requests that were given up
 
 
-def serve_until(stop: threading.Event, service: Service, plan: WorkerPlan) -> None:
-    """Serves `service` from when it is ready until `stop` is set, then drains and closes it."""
+def serve_until(stop: threading.Event, service: Service, plan: WorkerPlan) -> bool:
+    """Serves `service` from when it is ready until `stop` is set, then drains and closes it.
+
+    True when every request under way finished within the grace period.
+    """
     while not service.ready() and not stop.wait(_CHECK_READY_S):
         pass
     if stop.is_set():
         service.close(plan.grace_s)
-        return
+        return True
     server = FeedServer(service, plan.host, plan.port)
     server.start()
     tell_ready()
     _log.info("serving", extra={"port": server.port})
     stop.wait()
     _log.info("draining")
-    if not server.drain(plan.grace_s):
+    finished = server.drain(plan.grace_s)
+    if not finished:
         _log.warning("requests were cut off at the end of the grace period", extra={"grace_s": plan.grace_s})
     _log.info("stopped")
+    return finished

@@ -15,7 +15,16 @@ from feedrank.errors import FeedRankError, InvalidInput
 from feedrank.pipeline import lists
 from feedrank.pipeline.executor import Observe
 from feedrank.pipeline.rules import NO_RULES, parse_rules, rules_hash
-from feedrank.records import Fact, ItemDeleted, ItemUpserted, Kind, ModelActivated, RulesChanged, UserErased
+from feedrank.records import (
+    Fact,
+    ItemDeleted,
+    ItemUpserted,
+    Kind,
+    ModelActivated,
+    RulesChanged,
+    UserErased,
+    VectorLanded,
+)
 from feedrank.registry import Registry
 from feedrank.serving import metrics
 from feedrank.serving.live import Live
@@ -24,12 +33,13 @@ from feedrank.serving.snapshots import Snapshots
 from feedrank.serving.view import Rules, View
 from feedrank.settings import DataSettings, Settings
 from feedrank.store import LogStore
-from feedrank.types import HOUR, SECOND, Micros
+from feedrank.types import HOUR, SECOND, Micros, Row
 from feedrank.v1 import log_pb2
 
 log = logging.getLogger(__name__)
 
 RULES_FILE = "rules.toml"
+MOST_AWAITING = 10_000  # items whose way to rankable is timed at once: without an encoder none ever arrives
 REST = 20  # new items have the lists made anew at once, but never more than a twentieth of the time
 RULES_SETTING = "rules_hash"  # of the last RulesChanged record
 
@@ -58,6 +68,7 @@ class Publisher:
         self.problems: dict[str, str] = {}  # what GetStatus should say, by part
         self._view: View | None = None
         self._lists_cost_s = 0.0
+        self._awaiting: dict[Row, Micros] = {}  # live items without a vector yet, and when they came
 
     @property
     def view(self) -> View:
@@ -129,6 +140,7 @@ class Publisher:
     def _heed(self, facts: Sequence[Fact]) -> bool:
         """Follows records that change more than item state; True if a new view is due at once."""
         self._note_erasures(facts)
+        self._time_rankable(facts)
         for fact in facts:
             if isinstance(fact, ModelActivated):
                 self._swap_model(f"{fact.name}@{fact.version}")
@@ -175,6 +187,16 @@ class Publisher:
             self._store.set_setting(RULES_SETTING, digest.hex())
             payload = log_pb2.RulesChanged(toml=text, hash=digest).SerializeToString()
             self._store.append_control(Kind.RULES_CHANGED, payload, self._clock())
+
+    def _time_rankable(self, facts: Sequence[Fact]) -> None:
+        """Reports how long live items took from their upsert until their vector could be searched."""
+        for fact in facts:
+            if isinstance(fact, ItemUpserted) and not fact.imported:
+                if len(self._awaiting) >= MOST_AWAITING:
+                    self._awaiting.pop(next(iter(self._awaiting)))
+                self._awaiting[fact.row] = fact.received_at
+            elif isinstance(fact, VectorLanded) and fact.row in self._awaiting:
+                metrics.observe_rankable((self._clock() - self._awaiting.pop(fact.row)) / SECOND)
 
     def _note_erasures(self, facts: Sequence[Fact]) -> None:
         times = [fact.received_at for fact in facts if isinstance(fact, UserErased)]

@@ -173,10 +173,17 @@ class EventAppend:
             "SELECT log.received_at, log.event_key, log.payload FROM json_each(?) AS wanted "
             "CROSS JOIN log ON log.event_key = wanted.value"
         )
+        least, most = self._conn.execute(
+            "SELECT (SELECT min(event_key) FROM log WHERE event_key IS NOT NULL), "
+            "(SELECT max(event_key) FROM log WHERE event_key IS NOT NULL)"
+        ).fetchone()
+        if least is None:
+            return {}
         wanted: list[int] = []
         for prepared in self._batch.events:
             received_at = self._log.received_at(prepared.event.time)
-            wanted += event_keys_within(prepared.event_hash, received_at, self._horizon)
+            keys = event_keys_within(prepared.event_hash, received_at, self._horizon)
+            wanted += [key for key in keys if least <= key <= most]  # weeks to come, and weeks long gone, hold none
         earlier: dict[int, list[tuple[Micros, str, str]]] = {}
         for received_at, key, payload in self._conn.execute(sql, (json.dumps(wanted),)):
             event = log.EventRecorded.FromString(payload).event

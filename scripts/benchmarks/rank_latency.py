@@ -73,7 +73,7 @@ def main(
 
 
 def make_world(data_dir: Path, items: int, users: int, dimensions: int, seed: int) -> None:
-    """Items with unit vectors around category centres; users with 5 to 200 clicks and slate views in three categories."""
+    """Items with unit vectors around category centres; users with 5 to 200 answered slates in three categories."""
     rng = np.random.default_rng(seed)
     now = time.time_ns() // 1_000
     store = SqliteStore.open(data_dir, Settings())
@@ -104,10 +104,10 @@ def make_world(data_dir: Path, items: int, users: int, dimensions: int, seed: in
         for n in range(int(rng.integers(5, 200))):
             at = now - int(rng.integers(HOUR, 4 * DAY))
             shown = rng.choice(mine, 10, replace=False)
-            common = {"user_id": UserId(f"u{u}"), "request_id": f"r{u}-{n}"}
+            user, slate = UserId(f"u{u}"), f"r{u}-{n}"
             ids = tuple(f"i{i}" for i in shown)
-            events.append(Event(f"v{u}-{n}", time=at, action=Action.VIEW, item_ids=ids, **common))  # type: ignore[arg-type]
-            events.append(Event(f"c{u}-{n}", time=at + SECOND, action=Action.CLICK, item_id=ids[0], **common))  # type: ignore[arg-type]
+            events.append(Event(f"v{u}-{n}", user, at, Action.VIEW, item_ids=ids, request_id=slate))
+            events.append(Event(f"c{u}-{n}", user, at + SECOND, Action.CLICK, ids[0], request_id=slate))
     events.sort(key=lambda e: e.time)
     for start in range(0, len(events), 5_000):
         store.append_events(events[start : start + 5_000], None)

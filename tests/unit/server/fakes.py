@@ -1,6 +1,7 @@
 """A Service whose rankings are made up and whose store is real, and a server around it on a free port of 127.0.0.1."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +102,14 @@ def channel_to(server: FeedServer) -> Iterator[grpc.Channel]:
     options = [("grpc.enable_retries", 0), ("grpc.max_receive_message_length", -1)]
     with grpc.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
         yield channel
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Waits for something that must come true."""
+    give_up = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < give_up, "it never came to hold"
+        time.sleep(0.01)
 
 
 class Gate:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -21,6 +22,7 @@ from feedrank.errors import (
     UnknownItem,
 )
 from feedrank.pipeline.feed import Feed, RankCall
+from feedrank.server.interceptors import Edge
 from feedrank.server.lifecycle import FeedServer
 from feedrank.server.logs import JsonLines
 from feedrank.v1 import feedrank_pb2 as pb
@@ -227,6 +229,31 @@ def test_a_request_that_waited_past_its_deadline_is_never_begun(service: FakeSer
         assert holding.result().items
         stub.Rank(pb.RankRequest(user_id="third"), timeout=30)
     assert [call.user_id for call in service.calls] == ["first", "third"]
+
+
+def test_a_deadline_that_passes_before_the_first_line_runs_is_answered_as_such() -> None:
+    """grpc drops requests whose deadline it saw pass; between that look and the behaviour there is the edge's own."""
+    aborted: list[grpc.StatusCode] = []
+
+    class Late:
+        def time_remaining(self) -> float:
+            return 0.0
+
+        def abort(self, code: grpc.StatusCode, details: str) -> None:
+            aborted.append(code)
+            raise RuntimeError
+
+    def never(request: pb.RankRequest, context: grpc.ServicerContext) -> pb.RankResponse:
+        raise AssertionError("work was begun for a caller who has left")
+
+    details = Mock(spec=["method"], method="/feedrank.v1.RankingService/Rank")
+    handler: grpc.RpcMethodHandler[pb.RankRequest, pb.RankResponse]
+    handler = grpc.unary_unary_rpc_method_handler(never, pb.RankRequest.FromString)
+    wrapped = Edge().intercept_service(lambda _: handler, details)
+    assert wrapped is not None and wrapped.unary_unary is not None
+    with pytest.raises(RuntimeError):
+        wrapped.unary_unary(pb.RankRequest(), Late())  # type: ignore[arg-type]
+    assert aborted == [grpc.StatusCode.DEADLINE_EXCEEDED]
 
 
 def test_more_than_the_server_can_queue_is_told_to_back_off(service: FakeService) -> None:
