@@ -10,20 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from feedrank.state import CODED, NEVER, Count, State
-from feedrank.types import F32, F64, HOUR, I32, I64, Bools, Micros
+from feedrank.types import DAY, F32, F64, HOUR, I32, I64, SECOND, Bools, Micros
 
 TRENDING_KEPT = 1_000  # overall; twice what a feed without any other source needs
 TRENDING_PER_GROUP = 200  # a category or region
 NEWEST_KEPT = 20_000  # what `followed` searches: weeks of a large publisher
 PRIOR_VIEWS = 20.0
+IDLE: Micros = 2 * DAY  # longer than any weekend night without a reader, shorter than news stays news
 _SIX_HOURS, _DAY = 1, 2  # half-life indices
 
 
 @dataclass(frozen=True, slots=True)
 class SharedLists:
-    """Rows, best first, with scores. Built for one instant."""
+    """Rows, best first, with scores. Built for one instant, which is the present unless the log stands still."""
 
     built_at: Micros
+    idle: bool  # the log has stood still for `IDLE`: feeds are ranked as of `built_at`
     trending: I32  # (t,)
     trend: F32  # (t,)
     by_category: Mapping[int, I32]
@@ -33,8 +35,24 @@ class SharedLists:
     newest_codes: I32  # (w, len(CODED))
 
 
-def build(state: State, now: Micros, serve_unlisted: bool, top_categories: int = 50) -> SharedLists:
-    """Shared lists over all servable items as of `now`."""
+def ranking_time(state: State, now: Micros) -> Micros:
+    """The instant feeds are ranked as of: `now`, or, once the log stood still for `IDLE`, the time of its last record.
+
+    So a store imported from an archive serves what was trending and read together when its log ended, and a live one
+    that went quiet does not forget what people read before the quiet.
+    """
+    rows = state.catalog.rows
+    if not rows:
+        return now
+    first_seen = state.catalog.columns["first_seen"][:rows]
+    sighted = np.where(first_seen == NEVER, 0, first_seen)
+    newest = max(int(sighted.max()), int(state.catalog.columns["last_click"][:rows].max()))
+    return now if newest <= 0 or now - newest <= IDLE else -(-newest // SECOND) * SECOND + SECOND
+
+
+def build(state: State, clock: Micros, serve_unlisted: bool, top_categories: int = 50) -> SharedLists:
+    """Shared lists over all servable items as of `ranking_time(state, clock)`."""
+    now = ranking_time(state, clock)
     columns = state.catalog.columns
     rows = state.catalog.rows
     servable: Bools = ~columns["deleted"][:rows] & (
@@ -56,6 +74,7 @@ def build(state: State, now: Micros, serve_unlisted: bool, top_categories: int =
     largest = [int(c) for c in np.argsort(-sizes, kind="stable")[:top_categories] if c > 0 and sizes[c] > 0]
     return SharedLists(
         now,
+        now != clock,
         ranked[:TRENDING_KEPT],
         trend[order][:TRENDING_KEPT].astype(np.float32),
         {c: ranked[ranked_category == c][:TRENDING_PER_GROUP] for c in largest},

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from feedrank import recipes
@@ -90,10 +91,8 @@ class Publisher:
         self._model = champion_or_prior(self._registry, self._settings)
         while facts := live.follow(self._store):
             self._note_erasures(facts)
-        live.expire(self._clock())
-        live.compact()
         self._live = live
-        self._lists = lists.build(live.state, self._clock(), self._data.serve_unlisted_items)
+        self._make_lists()
         self._publish()
         self._thread.start()
 
@@ -126,16 +125,27 @@ class Publisher:
 
     def _refresh(self) -> None:
         """What is done about once a second: lists, expiry, rules file, snapshot, rebuild after an erasure."""
-        now = self._clock()
-        self._live.expire(now)
-        self._live.compact()
-        started = time.perf_counter()
-        self._lists = lists.build(self._live.state, now, self._data.serve_unlisted_items)
-        self._lists_cost_s = time.perf_counter() - started
+        self._make_lists()
         self._read_rules()
-        if self._erased_at is not None and now - self._erased_at >= self._settings.rebuild_after_erasure_h * HOUR:
+        if (
+            self._erased_at is not None
+            and self._clock() - self._erased_at >= self._settings.rebuild_after_erasure_h * HOUR
+        ):
             self._rebuild()
         self._snapshots.write_if_due(self._live)
+
+    def _make_lists(self) -> None:
+        """Makes the shared lists anew and takes expired items out of retrieval, as of the instant feeds are ranked."""
+        started = time.perf_counter()
+        made = lists.build(self._live.state, self._clock(), self._data.serve_unlisted_items)
+        self._live.expire(made.built_at)
+        self._live.compact()
+        self.problems.pop("clock", None)
+        if made.idle:
+            moment = datetime.fromtimestamp(made.built_at // SECOND, UTC).isoformat()
+            self.problems["clock"] = f"the log has stood still for days: feeds are ranked as of {moment}"
+        self._lists = made
+        self._lists_cost_s = time.perf_counter() - started
 
     def _heed(self, facts: Sequence[Fact]) -> bool:
         """Follows records that change more than item state; True if a new view is due at once."""
@@ -208,8 +218,8 @@ class Publisher:
         fresh = Live()
         while fresh.follow(self._store):
             pass
-        fresh.expire(self._clock())
         self._live, self._erased_at = fresh, None
+        self._make_lists()
         self._snapshots.write(fresh)
         log.info("item state was rebuilt from the log after an erasure")
 

@@ -20,7 +20,7 @@ from feedrank.serving import metrics
 from feedrank.serving.slate_writer import SlateWriter
 from feedrank.serving.view import View
 from feedrank.store import LogStore, StoredSlate
-from feedrank.types import SECOND, Context, Micros, Personalization, UserId
+from feedrank.types import Context, Micros, Personalization, UserId
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Ranking:
 
     def rank(self, view: View, call: RankCall) -> Feed:
         """The call's feed. InvalidInput for a bad page token; PipelineError if a filter failed."""
-        query, page = self._query(call)
+        query, page = self._query(view, call)
         outcome = view.pipeline.run(query)
         feed = self._feed(view, call, outcome, page)
         for reason in outcome.degraded:
@@ -60,13 +60,13 @@ class Ranking:
 
     def debug(self, view: View, call: RankCall, item_id: str) -> tuple[StageTrace, ...]:
         """What each stage does with one item in the call's feed. Leaves no slate."""
-        query, _ = self._query(call)
+        query, _ = self._query(view, call)
         outcome = view.pipeline.run(query)
         names = tuple(f.name for f in view.pipeline.filters if applies(f, query))
         return trace(outcome, view.live.state.catalog.row_of.get(item_id), names)
 
-    def _query(self, call: RankCall) -> tuple[Query, Page]:
-        now = self._clock() // SECOND * SECOND
+    def _query(self, view: View, call: RankCall) -> tuple[Query, Page]:
+        now = view.now(self._clock())
         request_id = call.request_id or uuid.uuid4().hex
         user_id, context = self._who(call)
         page = Page(request_id, self._tokens.reader_of(call.user_id), self._clock(), ())
@@ -154,6 +154,6 @@ class Ranking:
             slate = slate_of(
                 outcome, view.model.features, view.model.version, view.rules.hash, NO_EXPERIMENTS, view.recipe_hash
             )
-            self._slates.put(StoredSlate(query.request_id, query.user_id, query.now, slate.SerializeToString()))
+            self._slates.put(StoredSlate(query.request_id, query.user_id, self._clock(), slate.SerializeToString()))
         except Exception:
             log.exception("a slate could not be made; the reply stands")

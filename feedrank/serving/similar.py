@@ -21,7 +21,7 @@ _SKIPPED = ("seen", "hidden", "served", "excluded", "story")  # filters of a use
 
 
 def similar_items(
-    view: View, item_id: str, limit: int, asked: RequestFilter, context: Context, now: Micros
+    view: View, item_id: str, limit: int, asked: RequestFilter, context: Context, clock: Micros
 ) -> tuple[SimilarItem, ...]:
     """Up to `limit` items, best first. UnknownItem for an id the log has never named.
 
@@ -29,6 +29,7 @@ def similar_items(
     the item's own.
     """
     live = view.live
+    now = view.now(clock)
     catalog = live.state.catalog
     row = catalog.row_of.get(item_id)
     if row is None:

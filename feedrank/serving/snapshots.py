@@ -11,7 +11,7 @@ from pathlib import Path
 from feedrank.errors import StoreError
 from feedrank.serving.live import Live
 from feedrank.settings import Settings
-from feedrank.state import snapshot
+from feedrank.state.snapshot import load, save
 from feedrank.store import LogStore
 from feedrank.types import SECOND, Micros
 
@@ -35,7 +35,7 @@ class Snapshots:
         if not self._path.exists():
             return Live()
         try:
-            state = snapshot.load(self._path)
+            state = load(self._path)
         except StoreError as error:
             log.warning(
                 "the state snapshot is not usable; folding the log from its beginning", extra={"error": str(error)}
@@ -62,7 +62,7 @@ class Snapshots:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            snapshot.save(live.state, self._path)
+            save(live.state, self._path)
             self._written_position = live.position
         except OSError as error:
             log.error("the state snapshot could not be written", extra={"error": str(error)})

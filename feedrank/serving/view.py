@@ -11,7 +11,7 @@ from feedrank.pipeline.lists import SharedLists
 from feedrank.pipeline.rules import NO_RULES, Ruleset, rules_hash
 from feedrank.pipeline.stages import Scorer
 from feedrank.serving.live import Live
-from feedrank.types import Micros
+from feedrank.types import SECOND, Micros
 
 PRIOR = "prior"
 
@@ -46,3 +46,7 @@ class View:
     pipeline: Pipeline
     recipe_hash: bytes
     built_at: Micros
+
+    def now(self, clock: Micros) -> Micros:
+        """The instant a request is ranked as of, cut to whole seconds here and nowhere else."""
+        return (self.lists.built_at if self.lists.idle else clock) // SECOND * SECOND

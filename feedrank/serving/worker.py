@@ -83,7 +83,7 @@ class Worker:
 
     def similar(self, item_id: str, limit: int, filter: RequestFilter, context: Context) -> tuple[SimilarItem, ...]:
         """Items near one item."""
-        return similar_items(self._view(), item_id, limit, filter, context, wall_clock() // SECOND * SECOND)
+        return similar_items(self._view(), item_id, limit, filter, context, wall_clock())
 
     def debug(self, call: RankCall, item_id: str) -> tuple[StageTrace, ...]:
         """What each stage does with one item in the call's feed."""

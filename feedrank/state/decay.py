@@ -30,7 +30,7 @@ def landmark_at(time: Micros, half_life: Micros) -> Micros:
 def growth(times: I64, landmark: Micros, half_life: Micros) -> F64:
     """2^((t - L) / h) for each time, shape as given. The fraction is computed modulo h: L never changes its bits."""
     whole, rest = np.divmod(times - landmark, half_life)
-    return np.ldexp(np.exp2(rest / half_life), np.clip(whole, -5000, 1000).astype(np.int32))
+    return np.ldexp(np.exp2(rest / half_life), np.minimum(np.maximum(whole, -5000), 1000).astype(np.int32))
 
 
 @lru_cache(maxsize=256)  # a request reads many columns at one instant

@@ -14,7 +14,7 @@ from feedrank.errors import InvalidInput
 from feedrank.training.dataset import Dataset
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.metrics import Metrics, evaluate
-from feedrank.types import F64, Bools
+from feedrank.types import F32, F64, Bools
 
 MIN_TO_SELECT = 100  # with fewer impressions the best number of trees is noise
 
@@ -142,7 +142,7 @@ def _select(
     for done in range(1, params.max_rounds + 1):
         if booster.update():
             break  # no split gains any more
-        margins += np.asarray(booster.predict(rows, start_iteration=done - 1, num_iteration=1, raw_score=True))
+        margins += _tree(booster, done - 1, rows, params.num_threads)
         metrics = evaluate(judged.labels, margins, judged.offsets)
         if metrics.auc > best[1].auc:
             best = (done, metrics)
@@ -156,3 +156,9 @@ def _select(
 
 def _each_round(progress: Progress) -> Callable[[lightgbm.callback.CallbackEnv], None]:
     return lambda env: progress(1)
+
+
+def _tree(booster: lightgbm.Booster, index: int, rows: F32, num_threads: int) -> F64:
+    """What the tree of one round adds to each margin, (n,)."""
+    added = booster.predict(rows, start_iteration=index, num_iteration=1, raw_score=True, num_threads=num_threads)
+    return np.asarray(added, np.float64)

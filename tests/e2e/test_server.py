@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,11 +82,15 @@ def eventually(holds: Callable[[], bool]) -> None:
 @contextmanager
 def launched(data_dir: Path, *options: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """`feedrank serve` on a free port, its log in DATA_DIR.log; ended at the latest when the test is."""
-    command = [sys.executable, "-m", "feedrank", "serve", "--data-dir", str(data_dir), "--port", "0", "--no-indexer"]
+    command = [sys.executable, "-m", "feedrank", "serve", "--data-dir", str(data_dir), "--port", "0"]
     models = {"FEEDRANK_MODELS_DIR": str(data_dir.parent / "models")}
     with data_dir.with_suffix(".log").open("w") as log:
         process = subprocess.Popen(
-            [*command, *options], stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | models | environment
+            [*command, *(options if "--indexer" in options else (*options, "--no-indexer"))],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=os.environ | models | environment,
         )
         with process:
             try:
@@ -226,6 +231,17 @@ def test_what_cannot_be_done_is_said_in_the_domains_words(tmp_path: Path) -> Non
         assert stop(serving) == 0
 
 
+def test_the_clients_guide_runs_as_it_is_written(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "client.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    assert len(examples) == guide.count("```python") == 7
+    with served(tmp_path / "data") as serving:
+        for example in examples:
+            code = example.replace("127.0.0.1:50051", serving.target)
+            ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+            assert ran.returncode == 0, f"{code}\n{ran.stderr}"
+
+
 def test_metrics_are_those_of_all_workers_together(tmp_path: Path) -> None:
     with reserve("127.0.0.1", 0) as reservation:
         port = reservation.port
@@ -343,6 +359,19 @@ def test_a_worker_that_is_killed_comes_back_and_callers_notice_nothing(tmp_path:
         assert serving.worker_pids()["worker-1"] == before["worker-1"]
         (line,) = [line for line in serving.log_lines() if line["level"] == "error"]
         assert (line["child"], line["exit"]) == ("worker-0", -9)
+        assert stop(serving) == 0
+
+
+@pytest.mark.parametrize("encoder", ["none", "/no/such/folder"])
+def test_the_indexer_runs_beside_the_workers_who_do_without_it(tmp_path: Path, encoder: str) -> None:
+    with (
+        served(tmp_path / "data", "--indexer", FEEDRANK_ENCODER=encoder) as serving,
+        Client(serving.target) as client,
+    ):
+        client.upsert_items(articles(5))
+        eventually(lambda: client.status().encoder_state != "no indexer is running")
+        assert encoder in client.status().encoder or encoder in client.status().encoder_state
+        eventually(lambda: len(ids(client, RankCall(limit=5))) == 5)
         assert stop(serving) == 0
 
 

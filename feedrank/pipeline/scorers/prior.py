@@ -1,7 +1,8 @@
 """The prior: a fixed, additive scorer that ranks sensibly from the first request, before any model is trained.
 
-Each term is a feature, squashed to about 0..1, times a weight. The weights are judgement, not fit: what the user reads
-weighs most, then what many read now, then newness; an item shown again and again loses. Knows nothing of data.
+Each term is a feature, squashed, times a weight. The weights are judgement, rounded: for the personal terms because
+what a user reads says most, for the others near what a conditional logit gives on a week of real impressions. There the
+prior ranks above clicks of the last hours alone. An item shown again and again, or read, loses. Knows nothing of data.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,22 +28,30 @@ def _identity(x: F64) -> F64:
     return x
 
 
+def _unit(x: F64) -> F64:
+    return np.clip(x, 0.0, 1.0)
+
+
 _TERMS = (
-    _Term("sim_decayed", 1.5, lambda x: np.clip(x, 0.0, 1.0), "text like what the user lately read"),
-    _Term("sim_max", 1.0, lambda x: np.clip(x, 0.0, 1.0), "text like one thing the user read"),
-    _Term("sim_query", 1.5, lambda x: np.clip(x, 0.0, 1.0), "text like what the user searched for"),
-    _Term("sim_negative", -1.0, lambda x: np.clip(x, 0.0, 1.0), "text like what the user hid"),
+    _Term("sim_decayed", 1.5, _unit, "text like what the user lately read"),
+    _Term("sim_max", 1.0, _unit, "text like one thing the user read"),
+    _Term("sim_query", 1.5, _unit, "text like what the user searched for"),
+    _Term("sim_negative", -1.0, _unit, "text like what the user hid"),
     _Term("category_affinity", 0.8, _identity, "a category the user reads"),
     _Term("subcategory_affinity", 0.8, _identity, "a subcategory the user reads"),
-    _Term("co_sum", 1.5, lambda x: np.tanh(2.0 * x), "readers of the user's articles read it too"),
+    _Term("co_sum", 0.8, lambda x: np.tanh(2.0 * x), "readers of the user's articles read it too"),
     _Term("follows_author", 0.7, _identity, "an author the user follows"),
     _Term("follows_category", 0.3, _identity, "a category the user follows"),
     _Term("follows_source", 0.4, _identity, "a source the user follows"),
-    _Term("ctr_24h", 1.0, lambda x: np.tanh(np.log(np.maximum(x, 1e-4) / USUAL_CTR)), "converts better than usual"),
-    _Term("log_engaged_6h", 0.35, _identity, "many read it now"),
-    _Term("log_regional", 0.2, _identity, "many in the region read it"),
-    _Term("age_hours", 1.0, lambda x: np.exp2(-x / FRESH_HALF_LIFE_H), "it is new"),
-    _Term("views_24h", -0.3, _identity, "it was shown to the user already"),
+    _Term("log_clicks_6h", 0.6, _identity, "many click it now"),
+    _Term(
+        "log_engaged_6h", 0.1, _identity, "many read it now, clicked or not: all there is where views are not reported"
+    ),
+    _Term("ctr_24h", 0.3, lambda x: np.tanh(np.log(np.maximum(x, 1e-4) / USUAL_CTR)), "converts better than usual"),
+    _Term("log_regional", 0.1, _identity, "many in the region read it"),
+    _Term("age_hours", 0.5, lambda x: np.exp2(-x / FRESH_HALF_LIFE_H), "it is new"),
+    _Term("views_24h", -0.5, _identity, "it was shown to the user already"),
+    _Term("reads_by_user", -1.0, lambda x: np.minimum(x, 2.0), "the user has read it"),
 )
 
 

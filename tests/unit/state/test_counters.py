@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedrank.state import HALF_LIVES, KINDS, DecayedCounters
+from feedrank.state import HALF_LIVES, KINDS, DecayedCounters, decay
 from feedrank.state.counters import Count
-from feedrank.types import DAY, F64, HOUR, I32, I64, Micros
+from feedrank.types import DAY, F64, HOUR, I32, MINUTE, Micros
 from tests.strategies import T0
 
 Amounts = list[tuple[int, int, float, int]]  # row, kind, amount, time after T0
@@ -97,18 +97,19 @@ def test_a_retraction_reads_as_zero_never_below() -> None:
 
 def test_sums_too_faint_to_be_exact_read_as_zero() -> None:
     """Their bits would tell when landmarks moved: two amounts meet before or after each was rounded by underflow."""
-    far = [(1, 0, 1.0, 60 * DAY)]
-    old: Amounts = [(0, 0, 1.0, 0), (0, 0, 0.75, 1)]
+    start = decay.landmark_at(T0, HOUR)
+    faint = start + 230 * HOUR - T0  # 2^-1050 of the landmark five spans on, where a float has some 24 bits left
+    olds: Amounts = [(row, 0, 1.0, faint + (row + 1) * k * MINUTE) for row in range(50) for k in (1, 2)]
+    far = [(60, 0, 1.0, start + 5 * 256 * HOUR - T0)]
     together, apart = DecayedCounters(), DecayedCounters()
-    add(together, old + far)
-    for one in (*old, *far):
+    add(together, olds + far)
+    for one in (*olds, *far):
         add(apart, [one])
-    rows: I32 = np.array([0], np.int32)
-    at: I64 = np.array([T0 + 60 * DAY, T0 + 61 * DAY])
-    for now in at.tolist():
-        assert (together.read(rows, now) == apart.read(rows, now)).all()
-        assert together.read(rows, now)[0, 0, 0] == 0.0
-    assert together.read(rows, T0 + 60 * DAY)[0, 0, 3] > 0.0
+    assert (together.sums[:50] != apart.sums[:50]).any()
+    for now in (T0 + far[0][3], T0 + far[0][3] + DAY):
+        assert (full(together, now) == full(apart, now)).all()
+        assert not full(together, now)[:50, 0, 0].any()
+        assert full(together, now)[:50, 0, 3].all()
 
 
 def test_restored_counters_are_the_same_and_go_on_alike() -> None:

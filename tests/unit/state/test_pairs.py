@@ -115,6 +115,13 @@ def test_an_entry_untouched_too_long_is_dropped_by_compaction_and_starts_anew() 
     assert table.row(1, T0 + 2 * KEEP + 1)[1] == pytest.approx([1.0], rel=1e-15)
 
 
+def test_what_a_very_late_record_finds_does_not_depend_on_compaction() -> None:
+    late = [(1, 2, T0), (3, 4, T0 + 2 * KEEP + 1), (1, 2, T0 + KEEP), (1, 2, T0 + KEEP + DAY)]
+    now = T0 + 2 * KEEP + DAY
+    assert (dense(table_of(late), now) == dense(table_of(late, 1, (1, 2, 3)), now)).all()
+    assert dense(table_of(late), now)[1, 2] > 0.0
+
+
 def test_reading_as_of_an_instant() -> None:
     table = table_of([(1, 2, T0), (1, 3, T0 + HOUR), (1, 2, T0 + HOUR)])
     others, weights = table.row(1, T0 + DAY)
