@@ -185,14 +185,15 @@ def _unretracted(column: Column) -> Column:
 def _dwell_of(engagements: Column, dwells: Column) -> F32:
     """Seconds read after each engagement, (e,): the first dwell on its item from it on, before the next engagement."""
     out = np.full(len(engagements), np.nan, np.float32)
-    last_of_row: dict[int, int] = {}
-    times, rows = engagements.times.tolist(), engagements.rows.tolist()
-    at = 0
-    for time, row, seconds in zip(dwells.times.tolist(), dwells.rows.tolist(), dwells.values.tolist(), strict=True):
-        while at < len(times) and times[at] <= time:
-            last_of_row[rows[at]] = at
-            at += 1
-        i = last_of_row.get(row)
-        if i is not None and np.isnan(out[i]):
-            out[i] = seconds
+    timed = np.flatnonzero(~np.isnan(dwells.values))
+    n = len(engagements)
+    rows = np.concatenate([engagements.rows, dwells.rows[timed]])
+    times = np.concatenate([engagements.times, dwells.times[timed]])
+    order = np.lexsort((np.arange(len(rows)) >= n, times, rows))  # by item, then time; engagements before dwells
+    opened = np.maximum.accumulate(np.where(order < n, np.arange(len(order)), -1))  # by which engagement, in `order`
+    dwelt = np.flatnonzero(order >= n)
+    by = order[np.maximum(opened[dwelt], 0)]
+    fits = (opened[dwelt] >= 0) & (rows[by] == rows[order[dwelt]])
+    # Backwards, so that of several dwells the first stays.
+    out[by[fits][::-1]] = dwells.values[timed[order[dwelt][fits] - n]][::-1]
     return out

@@ -28,6 +28,8 @@ from feedrank.types import DAY, HOUR, SECOND, Action, Event, Micros, UserId
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 console = Console()
+if not console.is_terminal:
+    console = Console(width=140)  # a pipe or a file has room for the tables
 T = TypeVar("T")
 
 SCRIPTS = Path(__file__).parent
@@ -128,7 +130,8 @@ def contrast(world: World, events: Sequence[Event]) -> tuple[int, int]:
     for event in events:
         if event.action == Action.CLICK:
             reads[world.user_number(event.user_id)] += 1
-    active = np.argsort(-reads, kind="stable")[: max(len(reads) // 5, 2)]
+    reads[[world.context(user).language != "en" for user in range(len(reads))]] = -1  # so that one can read along
+    active = np.argsort(-reads, kind="stable")[: max(len(reads) // 8, 2)]
     truth, now = Truth(world), events[-1].time
     interests = np.stack([truth.interests(int(user), now) for user in active])
     interests -= interests.mean(axis=1, keepdims=True)

@@ -40,7 +40,7 @@ def main(
     features: Annotated[
         Path | None, typer.Option(help="Feature names, one a line; by default the steady ones.", exists=True)
     ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads to fit with; 0: one a core.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Threads to fit with; 0: by the size of the data.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write what came of it here.", dir_okay=False)
     ] = None,
@@ -68,6 +68,7 @@ def main(
             f"  {data.impressions:,} impressions ({data.rows:,} rows) from {format_time(data.start)} to "
             f"{format_time(data.until)}; {len(fitted.features)} features; {fitted.rounds} trees",
             highlight=False,
+            soft_wrap=True,
         )
         if fitted.selection is not None:
             out.print(f"  on its own last impressions: AUC {fitted.selection.auc:.4f}", highlight=False)

@@ -1,7 +1,7 @@
 """A small news world as items and events: users who like one category, items that differ in appeal and grow old.
 
-Clicks follow a softmax over taste, appeal, age, and what the user saw and read before, so that what must rank well is known.
-Knows nothing of feedrank's insides.
+Clicks follow a softmax over taste, appeal, age, and what the user saw and read before, so that what must rank well is
+known. Knows nothing of feedrank's insides.
 """
 
 from dataclasses import dataclass

@@ -5,4 +5,5 @@ from pathlib import Path
 
 from feedrank.registry.golden import answer_here
 
-sys.stdout.write(answer_here(Path(sys.argv[1])) + "\n")
+if __name__ == "__main__":
+    sys.stdout.write(answer_here(Path(sys.argv[1])) + "\n")

@@ -1,4 +1,5 @@
-"""Aliases: which version is champion, and every change of it with its reason. One JSON file, replaced whole under a lock.
+"""Aliases: which version is champion, and every change of it with its reason. One JSON file, replaced whole under a
+lock.
 
 Knows nothing of what a version holds.
 """
@@ -54,7 +55,9 @@ class Aliases:
             raise RegistryError(f"{self._path}: it cannot be read; restore it or delete it: {error}") from error
 
     def set(self, alias: str, reference: str, reason: str) -> None:
-        """Points an alias at a version and notes why. Nothing changes, and nothing is noted, if it points there already."""
+        """Points an alias at a version and notes why. Nothing changes, and nothing is noted, if it points there
+        already.
+        """
         with self._locked():
             file = self.read()
             previous = file.current.get(alias, "")
@@ -68,8 +71,8 @@ class Aliases:
     def before(self, alias: str, name: str) -> str:
         """What to roll back to: the version the alias meant before the present one.
 
-        With the alias's own name that of whichever model; with a model's name the last one of that model. Rolling back again goes
-        further back, not to and fro. NotFound without one.
+        With the alias's own name that of whichever model; with a model's name the last one of that model. Rolling back
+        again goes further back, not to and fro. NotFound without one.
         """
         trail = _trail([change.reference for change in self.read().history if change.alias == alias])
         for reference in reversed(trail[:-1]):

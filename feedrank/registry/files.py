@@ -43,8 +43,8 @@ def replace_whole(path: Path, data: bytes) -> None:
 def write_folder(target: Path, make: Callable[[Path], Mapping[str, bytes]]) -> None:
     """Puts a folder in place in one rename, so that it exists whole or not at all.
 
-    `make` is given an empty folder beside the target to work in, and returns the files to write. RegistryError if that fails,
-    or if the target exists.
+    `make` is given an empty folder beside the target to work in, and returns the files to write. RegistryError if that
+    fails, or if the target exists.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

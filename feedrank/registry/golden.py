@@ -1,7 +1,9 @@
-"""Golden scores: rows and the scores a model gave them when it was made, found again in a child process before it is trusted.
+"""Golden scores: rows and the scores a model gave them when it was made, found again in a child process before it is
+trusted.
 
-A damaged LightGBM file can kill the process that parses it, or load silently wrong, so the first parse happens elsewhere:
-`python -m feedrank.registry FOLDER` prints what the model in FOLDER makes of its golden rows. Knows nothing of versions.
+A damaged LightGBM file can kill the process that parses it, or load silently wrong, so the first parse happens
+elsewhere: `python -m feedrank.registry FOLDER` prints what the model in FOLDER makes of its golden rows. Knows nothing
+of versions.
 """
 
 import io
@@ -22,7 +24,9 @@ from feedrank.types import F32, F64
 MODEL_FILE, GOLDEN_FILE = "model.txt", "golden.npz"
 ROWS = 64  # enough to pass through most trees' leaves
 TOLERANCE = 1e-9  # the same wheel gives the same bits; another CPU may round the last one differently
-CHILD_TIMEOUT_S = 120.0  # importing LightGBM takes two seconds, parsing a thousand trees one; the rest is for a busy machine
+CHILD_TIMEOUT_S = (
+    120.0  # importing LightGBM takes two seconds, parsing a thousand trees one; the rest is for a busy machine
+)
 _UNNAMED = "Column_"  # what LightGBM calls the columns of a nameless matrix
 
 
@@ -58,13 +62,13 @@ def scores_in_child(folder: Path, rows: F32, features: Sequence[str]) -> F64:
 
 
 def verify_in_child(folder: Path, features: Sequence[str]) -> None:
-    """RegistryError unless a child process loads the model in `folder` and finds its golden scores. Check sums first."""
+    """RegistryError unless a child process loads the model in `folder` and finds its golden scores. Sums come first."""
     with np.load(folder / GOLDEN_FILE, allow_pickle=False) as golden:
         rows, expected = golden["rows"], golden["scores"]
     scores = scores_in_child(folder, rows, features)
     if scores.shape != expected.shape or not np.allclose(scores, expected, rtol=TOLERANCE, atol=TOLERANCE):
         raise RegistryError(
-            f"{folder}: the model does not give its golden scores; it was made by another LightGBM, or is damaged: retrain it"
+            f"{folder}: the model does not give its golden scores: made by another LightGBM, or damaged; retrain it"
         )
 
 

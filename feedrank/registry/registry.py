@@ -1,6 +1,7 @@
 """Model versions on disk: MODELS/<name>/<version>/ with a manifest, written whole or not at all, verified before use.
 
-The sum of the manifest stands in a file beside it; the manifest holds the sums of all others. Knows nothing of training or serving.
+The sum of the manifest stands in a file beside it; the manifest holds the sums of all others. Knows nothing of training
+or serving.
 """
 
 import logging
@@ -10,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from feedrank.errors import Conflict, InvalidInput, NotFound, RegistryError
 from feedrank.registry.aliases import Aliases, Change
 from feedrank.registry.files import read_whole, sha256, write_folder
 from feedrank.registry.golden import GOLDEN_FILE, MODEL_FILE, ROWS, golden_bytes, scores_in_child, verify_in_child
-from feedrank.registry.manifest import DataRange, FingerprintOf, Manifest, check_features, feature_entries
+from feedrank.registry.manifest import DataRange, FingerprintOf, Manifest, check_features, doubts, feature_entries
 from feedrank.registry.references import PRIOR, check_name, is_name, is_version, split, version_of
 from feedrank.types import F32, F64, Micros
 
@@ -43,7 +45,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A verified version: its files' sums match, its features are unchanged, a child process found its golden scores."""
+    """A verified version: its sums match, its features are unchanged, a child process found its golden scores."""
 
     reference: str  # NAME@VERSION
     manifest: Manifest
@@ -59,7 +61,9 @@ class Registry:
         self._aliases = Aliases(folder)
 
     def check_new(self, name: str) -> None:
-        """Raises what `publish` would for this name: InvalidInput for one that is no plain word, Conflict for one taken."""
+        """Raises what `publish` would for this name: InvalidInput for one that is no plain word, Conflict for one
+        taken.
+        """
         check_name(name)
         if name == PRIOR:
             raise Conflict(f"{PRIOR!r} names the scorer that needs no training; choose another name")
@@ -85,9 +89,9 @@ class Registry:
     ) -> str:
         """Registers a version and returns NAME@VERSION. It is checked in a child process before it appears.
 
-        Without `golden_scores`, what the child finds becomes golden. InvalidInput or Conflict for the name, RegistryError for unknown
-        features, a model that does not load or does not read them, and a folder that cannot be written. Metrics that are not
-        finite are left out.
+        Without `golden_scores`, what the child finds becomes golden. InvalidInput or Conflict for the name,
+        RegistryError for unknown features, a model that does not load or does not read them, and a folder that cannot
+        be written. Metrics that are not finite are left out.
         """
         self.check_new(name)
         entries = feature_entries(features, space, self._fingerprint_of)
@@ -98,7 +102,11 @@ class Registry:
 
         def make(aside: Path) -> Mapping[str, bytes]:
             (aside / MODEL_FILE).write_bytes(model)
-            given = golden_bytes(rows, golden_scores) if golden_scores is not None else golden_bytes(rows, rows[:, 0])
+            given = (
+                golden_bytes(rows, golden_scores)
+                if golden_scores is not None
+                else golden_bytes(rows, np.zeros(len(rows)))
+            )
             (aside / GOLDEN_FILE).write_bytes(given)
             if golden_scores is not None:
                 verify_in_child(aside, features)
@@ -194,14 +202,29 @@ class Registry:
         return self._aliases.read().current.get(alias, "")
 
     def set_alias(self, alias: str, reference: str, reason: str) -> None:
-        """Points an alias at an existing version, with the reason kept in its history. Does not load it: `load` does."""
+        """Points an alias at an existing version, with the reason kept in its history. Does not load it."""
         check_name(alias)
         if alias == PRIOR or alias in self._names():
             raise InvalidInput(f"{alias!r} is the name of a model; an alias of that name would hide it: choose another")
         self._aliases.set(alias, self.resolve(reference), reason)
 
+    def doubts(self, reference: str, alias: str) -> tuple[str, ...]:
+        """What speaks against pointing the alias at a version unasked; nothing where it is not set, or set to a damaged
+        one.
+        """
+        candidate, champion = self.manifest(reference), self.resolve_alias(alias)
+        if not champion:
+            return ()
+        try:
+            return doubts(candidate, self.manifest(champion))
+        except (NotFound, RegistryError) as error:
+            log.warning("%s cannot be compared with: %s", alias, error)
+            return ()
+
     def previous(self, alias: str, name: str) -> str:
-        """What to roll an alias back to: its previous version, of model `name` if that is not the alias itself. NotFound."""
+        """What to roll an alias back to: its previous version, of model `name` if that is not the alias itself.
+        NotFound.
+        """
         return self._aliases.before(alias, name)
 
     def history(self, alias: str) -> tuple[Change, ...]:

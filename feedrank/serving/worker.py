@@ -21,6 +21,7 @@ from feedrank.serving import metrics
 from feedrank.serving.activation import activate
 from feedrank.serving.api import Activation, ModelSummary, Status
 from feedrank.serving.duty import wall_clock
+from feedrank.serving.housekeeping import Housekeeper
 from feedrank.serving.publisher import Publisher
 from feedrank.serving.ranking import Ranking
 from feedrank.serving.similar import similar_items
@@ -52,6 +53,7 @@ class Worker:
         self._slates = SlateWriter(store)
         self._publisher = Publisher(store, self._registry, settings, data, data_dir, wall_clock, _observe)
         self._ranking = Ranking(store, tokens, self._slates, settings.slate_sampling, wall_clock)
+        self._housekeeper = Housekeeper(store, wall_clock)
         self._stop = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -62,6 +64,7 @@ class Worker:
         worker._publisher.start()
         worker._warm_up()
         worker._beating.start()
+        worker._housekeeper.start()
         return worker
 
     def _warm_up(self) -> None:
@@ -129,6 +132,7 @@ class Worker:
     def close(self, grace_s: float) -> None:
         """Flushes slates, writes a snapshot and closes the store."""
         self._stop.set()
+        self._housekeeper.stop()
         self._publisher.stop()
         self._slates.close(grace_s)
         if self._beating.is_alive():

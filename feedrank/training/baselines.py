@@ -25,7 +25,9 @@ FEATURES: tuple[str, ...] = tuple(name for name in NAMES if name == AGE or name 
 
 
 def scores(dataset: Dataset) -> dict[str, F64]:
-    """Scores (n,) by baseline, of those whose column the data set has. Chance is a tie: metrics take its expected value."""
+    """Scores (n,) by baseline, of those whose column the data set has. Chance is a tie: metrics take its expected
+    value.
+    """
     found = {RANDOM: np.zeros(len(dataset.labels))}
     if AGE in dataset.features:
         found[RECENCY] = _score(dataset, AGE, -1.0)
@@ -36,8 +38,10 @@ def scores(dataset: Dataset) -> dict[str, F64]:
 
 
 def judge_baselines(dataset: Dataset) -> dict[str, Metrics]:
-    """Metrics by baseline. `popularity` repeats whichever half-life of clicks or CTR has the best AUC: the strongest one
-    could have picked, with hindsight."""
+    """Metrics by baseline.
+
+    `popularity` repeats whichever half-life of clicks or CTR has the best AUC: the best one could pick, in hindsight.
+    """
     found = {name: evaluate(dataset.labels, values, dataset.offsets) for name, values in scores(dataset).items()}
     popular = [found[name] for name in POPULAR if name in found]
     if popular:

@@ -44,7 +44,9 @@ def reported_errors() -> Iterator[None]:
 def opened(data_dir: Path) -> Iterator[SqliteStore]:
     """The store of an existing data directory. InvalidInput where there is none: a typo must not make an empty one."""
     if not (data_dir / FILE_NAME).is_file():
-        raise InvalidInput(f"--data-dir {data_dir}: there is no feedrank data ({FILE_NAME}); import or serve there first")
+        raise InvalidInput(
+            f"--data-dir {data_dir}: there is no feedrank data ({FILE_NAME}); import or serve there first"
+        )
     store = SqliteStore.open(data_dir, Settings())
     try:
         yield store

@@ -1,7 +1,7 @@
 """Data sets: feature rows of past impressions with their labels, as columns.
 
-Rows are made by replaying the log through the same fold and feature function that serve, or taken from the slates as they were logged.
-Knows nothing of models or of how examples were found.
+Rows are made by replaying the log through the same fold and feature function that serve, or taken from the slates as
+they were logged. Knows nothing of models or of how examples were found.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ BATCH_CANDIDATES = 6_000
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Impressions in time order; impression i owns entries offsets[i]:offsets[i + 1] of the columns of shape (n, ...)."""
+    """Impressions in time order; impression i owns entries offsets[i]:offsets[i + 1] of columns of shape (n, ...)."""
 
     features: tuple[str, ...]
     rows: F32  # (n, len(features))
@@ -94,8 +94,9 @@ def build(
 ) -> Dataset:
     """The data set of examples. `facts` reach back to the beginning of the log, in offset order.
 
-    Imported impressions are replayed by time; slates from the very positions they recorded, or as they were logged, or by time where
-    `view` is frozen. `progress` hears the number of impressions done. InvalidInput for a slate whose logged rows lack a feature.
+    Imported impressions are replayed by time; slates from the very positions they recorded, or as they were logged, or
+    by time where `view` is frozen. `progress` hears the number of impressions done. InvalidInput for a slate whose
+    logged rows lack a feature.
     """
     frozen = view.frozen_at != FOREVER
     slates = [] if frozen else [e for e in examples if e.slate is not None]

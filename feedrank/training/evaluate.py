@@ -45,7 +45,8 @@ class Verdict:
 def evaluate(store: LogStore, registry: Registry, trial: Trial, watch: Watch = unwatched) -> Verdict:
     """Judges a model on the impressions of [start, until).
 
-    NotFound for an unknown model, RegistryError for one that does not load, InvalidInput where there is nothing to judge by.
+    NotFound for an unknown model, RegistryError for one that does not load, InvalidInput where there is nothing to
+    judge by.
     """
     scorer, manifest, reference = load_scorer(registry, trial.model)
     trained_delay = 0 if manifest is None else round(manifest.counter_delay_s * SECOND)
@@ -81,7 +82,7 @@ def _warnings(manifest: Manifest | None, delay: Micros, trial: Trial) -> tuple[s
         )
     if trial.start < manifest.data.until:
         found.append(
-            f"it was trained on impressions until {format_time(manifest.data.until)}, which the judged period overlaps: "
-            "its figures are too good"
+            f"it was trained on impressions until {format_time(manifest.data.until)}, later than the judged period begins: its "
+            "figures are too good"
         )
     return tuple(found)

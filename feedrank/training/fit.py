@@ -1,7 +1,8 @@
 """Fits a LightGBM LambdaMART ranker to a data set, choosing the number of trees on the last part of its time.
 
-Burges: "From RankNet to LambdaRank to LambdaMART: An Overview", MSR-TR-2010-82. Trees are chosen by mean per-impression AUC on
-impressions later than all those fitted to, then fitted anew to everything. Knows nothing of logs, registries, or of any later period.
+Burges: "From RankNet to LambdaRank to LambdaMART: An Overview", MSR-TR-2010-82. Trees are chosen by mean per-impression
+AUC on impressions later than all those fitted to, then fitted anew to everything. Knows nothing of logs, registries, or
+of any later period.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +18,10 @@ from feedrank.training.metrics import Metrics, evaluate
 from feedrank.types import F32, F64, Bools
 
 MIN_TO_SELECT = 100  # with fewer impressions the best number of trees is noise
+# LightGBM's threads wait for each other spinning, at every node of every tree: on two cores shared with other work, two
+# threads took forty times as long as one. One fits 300,000 rows in half a minute; only beyond a million is it worth the
+# risk.
+MANY_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,10 @@ class FitParams:
     default_rounds: int = 150  # where there is too little to choose by
     selection_share: float = 0.15  # of the impressions, the last in time: about a day of a week
     seed: int = 1
-    num_threads: int = 0  # 0: one a core. The model does not depend on it
+    num_threads: int = 0  # 0: by the size of the data, see `threads_for`. The model does not depend on it
 
-    def lightgbm(self) -> dict[str, str | int | float | bool]:
-        """LightGBM's own names."""
+    def lightgbm(self, rows: int) -> dict[str, str | int | float | bool]:
+        """LightGBM's own names, for a data set of so many rows."""
         return {
             "objective": "lambdarank",
             "learning_rate": self.learning_rate,
@@ -47,7 +52,7 @@ class FitParams:
             "deterministic": True,
             "force_row_wise": True,  # choosing by timing would differ between runs
             "seed": self.seed,
-            "num_threads": self.num_threads,
+            "num_threads": threads_for(rows, self.num_threads),
             "metric": "None",
             "verbose": -1,
         }
@@ -87,27 +92,37 @@ def fit(
     if len(late) >= MIN_TO_SELECT:
         rounds, selection = _select(early, late, features, params, progress)
     booster = lightgbm.train(
-        params.lightgbm(), _lightgbm_dataset(usable, features), rounds, callbacks=[_each_round(progress)]
+        params.lightgbm(len(usable.rows)),
+        _lightgbm_dataset(usable, features),
+        rounds,
+        callbacks=[_each_round(progress)],
     )
     return Fitted(booster.model_to_string(), tuple(features), rounds, selection, len(usable), len(usable.labels))
 
 
+def threads_for(rows: int, wanted: int) -> int:
+    """Threads to fit with: those wanted, or for 0 one, and one a core for many rows (LightGBM's 0)."""
+    return wanted or (0 if rows >= MANY_ROWS else 1)
+
+
 def check_learnable(dataset: Dataset, usable: Dataset) -> None:
-    """InvalidInput saying what is missing, if `usable` (those of `dataset` with both labels) holds no order to learn."""
+    """InvalidInput saying what is missing if `usable`, those of `dataset` with both labels, holds no order to learn."""
     if not len(dataset):
-        raise InvalidInput("there are no impressions to learn from: import views of at least two items with a request id")
+        raise InvalidInput(
+            "there are no impressions to learn from: import views of at least two items with a request id"
+        )
     if not dataset.labels.any():
         raise InvalidInput(
             f"none of the {len(dataset)} impressions has a click: clicks need the user_id and request_id of their view"
         )
     if not len(usable):
         raise InvalidInput(
-            f"each of the {len(dataset)} impressions is clicked throughout or not at all, so none says what ranks above what"
+            f"each of the {len(dataset)} impressions is clicked throughout or not at all: none tells an order"
         )
     if len(set(usable.user_ids)) == 1 and usable.user_ids[0]:
         raise InvalidInput(
-            f"all {len(usable)} impressions with a click are of one user: a ranker would learn one person's habits, not "
-            "what ranks; import more users, or serve the prior scorer"
+            f"all {len(usable)} impressions with a click are of one user: a ranker would learn one person's habits; "
+            "import more users, or serve the prior scorer"
         )
 
 
@@ -138,11 +153,11 @@ def _select(
     judged = late.judged()
     rows, best = judged.columns(features), (0, Metrics(-1.0, 0.0, 0.0, 0.0, 0))
     margins: F64 = np.zeros(len(rows))
-    booster = lightgbm.Booster(params.lightgbm(), _lightgbm_dataset(early, features))
+    booster = lightgbm.Booster(params.lightgbm(len(early.rows)), _lightgbm_dataset(early, features))
     for done in range(1, params.max_rounds + 1):
         if booster.update():
             break  # no split gains any more
-        margins += _tree(booster, done - 1, rows, params.num_threads)
+        margins += _tree(booster, done - 1, rows)
         metrics = evaluate(judged.labels, margins, judged.offsets)
         if metrics.auc > best[1].auc:
             best = (done, metrics)
@@ -158,7 +173,7 @@ def _each_round(progress: Progress) -> Callable[[lightgbm.callback.CallbackEnv],
     return lambda env: progress(1)
 
 
-def _tree(booster: lightgbm.Booster, index: int, rows: F32, num_threads: int) -> F64:
+def _tree(booster: lightgbm.Booster, index: int, rows: F32) -> F64:
     """What the tree of one round adds to each margin, (n,)."""
-    added = booster.predict(rows, start_iteration=index, num_iteration=1, raw_score=True, num_threads=num_threads)
+    added = booster.predict(rows, start_iteration=index, num_iteration=1, raw_score=True, num_threads=1)
     return np.asarray(added, np.float64)

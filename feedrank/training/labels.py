@@ -1,7 +1,8 @@
 """Labels: which items of a request were clicked, and which the client reported as seen.
 
-A label is a gain: 1 for a click, 0 for an item seen and not clicked. Dwell, likes and hides are features of later requests; as gains
-they would tie a model to one product's idea of a good read. Knows nothing of feature rows or of models.
+A label is a gain: 1 for a click, 0 for an item seen and not clicked. Dwell, likes and hides are features of later
+requests; as gains they would tie a model to one product's idea of a good read. Knows nothing of feature rows or of
+models.
 """
 
 from collections.abc import Iterable
@@ -41,9 +42,7 @@ class Answers:
         """Rows of the items reported as seen."""
         return self._of(self._viewed, user_id, request_id)
 
-    def _of(
-        self, answers: dict[tuple[str, str], set[Row]], user_id: str, request_id: str
-    ) -> frozenset[Row] | set[Row]:
+    def _of(self, answers: dict[tuple[str, str], set[Row]], user_id: str, request_id: str) -> frozenset[Row] | set[Row]:
         if user_id:
             return answers.get((user_id, request_id), _NONE)
         # A slate of an unpersonalised request carries no user, while its events may.

@@ -1,8 +1,8 @@
 """Ranking metrics with the meaning MIND's official scorer gives them, over ragged groups at once.
 
-AUC is the mean per-impression ROC-AUC, MRR is sum(label / rank) / sum(label), nDCG@k has gain 2^label - 1 and discount log2(rank + 1);
-all are taken over the impressions that have both labels. Tied scores take their expected value over every order of the tie. Knows
-nothing of models or of time.
+AUC is the mean per-impression ROC-AUC, MRR is sum(label / rank) / sum(label), nDCG@k has gain 2^label - 1 and discount
+log2(rank + 1); all are taken over the impressions that have both labels. Tied scores take their expected value over
+every order of the tie. Knows nothing of models or of time.
 """
 
 from dataclasses import dataclass
@@ -50,12 +50,13 @@ class PerImpression:
         """The mean of each metric."""
         if not len(self.index):
             return Metrics(float("nan"), float("nan"), float("nan"), float("nan"), 0)
-        means = (float(values.mean()) for values in (self.auc, self.mrr, self.ndcg_5, self.ndcg_10))
-        return Metrics(*means, impressions=len(self.index))
+        auc, mrr, ndcg_5, ndcg_10 = (float(v.mean()) for v in (self.auc, self.mrr, self.ndcg_5, self.ndcg_10))
+        return Metrics(auc, mrr, ndcg_5, ndcg_10, len(self.index))
 
 
 def judge(labels: AnyArray, scores: AnyArray, offsets: I64) -> PerImpression:
-    """Judges every impression: `labels` (n,) gains >= 0, `scores` (n,), impression i being entries offsets[i]:offsets[i + 1].
+    """Judges every impression: `labels` (n,) gains >= 0, `scores` (n,), impression i being entries offsets[i]:offsets[i
+    + 1].
 
     Infinite scores are ordered; a NaN has no place in an order. Raises InvalidInput for NaN scores and negative labels.
     """
@@ -90,7 +91,9 @@ def evaluate(labels: AnyArray, scores: AnyArray, offsets: I64) -> Metrics:
 
 def _check(labels: AnyArray, scores: AnyArray, offsets: I64) -> None:
     if len(labels) != len(scores) or int(offsets[-1]) != len(labels):
-        raise InvalidInput(f"{len(labels)} labels, {len(scores)} scores and offsets to {offsets[-1]} do not fit together")
+        raise InvalidInput(
+            f"{len(labels)} labels, {len(scores)} scores and offsets to {offsets[-1]} do not fit together"
+        )
     if np.isnan(scores).any():
         raise InvalidInput(f"{int(np.isnan(scores).sum())} scores are NaN; a scorer must give every candidate a number")
     if len(labels) and labels.min() < 0:

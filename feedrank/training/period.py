@@ -50,9 +50,9 @@ def read_period(
 ) -> Period:
     """Reads the examples of [start, until) and the log they need.
 
-    `space` names a vector space; "auto" takes the one with most vectors, "" none. `blind` leaves out events from `until` on, clicks
-    in answer to earlier impressions included: what could be known at that instant. InvalidInput for an unknown space, an empty
-    log, and a period without impressions, naming the period the log covers.
+    `space` names a vector space; "auto" takes the one with most vectors, "" none. `blind` leaves out events from
+    `until` on, clicks in answer to earlier impressions included: what could be known at that instant. InvalidInput for
+    an unknown space, an empty log, and a period without impressions, naming the period the log covers.
     """
     facts = read_facts(store, until if blind else None, progress)
     if not any(isinstance(fact, EventRecorded) for fact in facts):

@@ -14,7 +14,9 @@ def parse_time(text: str) -> Micros:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(f"{text!r} is not a time: write it as 2023-05-25T07:00:00, in UTC or with an offset") from error
+        raise InvalidInput(
+            f"{text!r} is not a time: write it as 2023-05-25T07:00:00, in UTC or with an offset"
+        ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND

@@ -1,4 +1,5 @@
-"""From the log to a registered model: read, replay, fit, publish. The one order of these steps, for scripts and tests alike.
+"""From the log to a registered model: read, replay, fit, publish. The one order of these steps, for scripts and tests
+alike.
 
 Knows nothing of terminals, and looks at nothing later than the end of its period.
 """
@@ -21,7 +22,7 @@ from feedrank.store import LogStore
 from feedrank.training.dataset import Dataset, View, build
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.feature_choice import check_names, steady, varying
-from feedrank.training.fit import Fitted, FitParams, fit
+from feedrank.training.fit import FitParams, Fitted, fit
 from feedrank.training.period import AUTO_SPACE, BEGINNING, END, SlateRows, read_period
 from feedrank.types import F32, SECOND, Micros
 

@@ -36,7 +36,8 @@ def user_records(draw: st.DrawFn) -> list[UserRecord]:
         action, time = rng.choice(actions), rng.randrange(2_000) * SECOND
         rows = tuple(rng.randrange(30) for _ in range(rng.randint(1, 9) if action == Action.VIEW else 1))
         searched = action == Action.SEARCH
-        records.append(record(action, time, offset, () if searched else rows))
+        seconds = rng.choice((float("nan"), 5.0, 60.0))
+        records.append(record(action, time, offset, () if searched else rows, seconds))
         if searched and rng.random() < 0.9:
             spaces = ("text", "other") if rng.random() < 0.2 else ("text",)
             records += [landed(offset, 2_000 + 2 * offset + k, space) for k, space in enumerate(spaces)]
@@ -134,6 +135,15 @@ def test_a_retraction_takes_back_what_came_before_it_and_only_that() -> None:
     assert (known.engaged_sessions == 7).all()
 
 
+def test_too_many_query_vectors_are_cut_in_any_order_alike() -> None:
+    """Three spaces of forty searches, the last in the log being the oldest: some of one search's vectors go."""
+    searches = [record(Action.SEARCH, 1_000 - offset, offset, ()) for offset in range(1, 41)]
+    vectors = [landed(s.offset, 100 + 3 * s.offset + k, space) for s in searches for k, space in enumerate("abc")]
+    known = [profile(apply(NO_HISTORY, searches + order), "b") for order in (vectors, vectors[::-1])]
+    assert 0 < len(known[0].query_times) < 20
+    equal(*known)
+
+
 def test_the_last_write_of_a_key_holds() -> None:
     follow, unfollow = record(Action.FOLLOW, 1, 1), record(Action.UNFOLLOW, 2, 2)
     hide, unhide = record(Action.HIDE, 9, 3, (4,)), record(Action.UNHIDE, 8, 4, (4,))
@@ -162,6 +172,19 @@ def test_a_dwell_belongs_to_the_last_engagement_with_its_item_before_it() -> Non
     ]
     known = profile(apply(NO_HISTORY, records), "")
     assert known.engaged_dwell_s == pytest.approx([12.0, np.nan, 56.0], nan_ok=True)
+
+
+@given(user_records())
+def test_dwells_are_matched_as_defined(records: list[UserRecord]) -> None:
+    """Of equal instants the engagement comes first; of several engagements the last one is dwelt on."""
+    history = apply(NO_HISTORY, [r for r in records if r.action not in (Action.UNLIKE, Action.UNSAVE)])
+    engaged, dwells = history.engagements, history.dwells
+    expected = [float("nan")] * len(engaged)
+    for time, row, seconds in zip(dwells.times.tolist(), dwells.rows.tolist(), dwells.values.tolist(), strict=True):
+        before = [i for i in range(len(engaged)) if engaged.rows[i] == row and engaged.times[i] <= time]
+        if before and np.isnan(expected[before[-1]]):
+            expected[before[-1]] = seconds
+    assert profile(history, "").engaged_dwell_s == pytest.approx(expected, nan_ok=True)
 
 
 def test_an_unknown_user_has_empty_columns_of_the_right_types() -> None:

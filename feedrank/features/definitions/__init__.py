@@ -5,6 +5,7 @@ from feedrank.features.definitions import (
     affinity,
     co_engagement,
     context,
+    exposure,
     freshness,
     in_slate,
     popularity,
@@ -14,6 +15,7 @@ from feedrank.features.definitions import (
 
 FEATURES: tuple[Feature, ...] = (
     *popularity.FEATURES,
+    *exposure.FEATURES,
     *freshness.FEATURES,
     *affinity.FEATURES,
     *co_engagement.FEATURES,

@@ -5,8 +5,10 @@ These, and only these, depend on the whole scored set: what is trained must be s
 
 from collections.abc import Callable
 
+import numpy as np
+
 from feedrank.features.definition import Feature
-from feedrank.features.definitions import affinity, co_engagement, similarity
+from feedrank.features.definitions import affinity, co_engagement, exposure, similarity
 from feedrank.features.definitions.freshness import age_hours
 from feedrank.features.definitions.popularity import ctr_reads, engaged, half_life_reads, smoothed_ctr
 from feedrank.features.frame import Frame
@@ -63,6 +65,16 @@ def _views(make: _Definition, hours: int) -> Feature:
     return make(f"views_{hours}h", of, lambda f: f.items.counts[:, Count.VIEWS, h], half_life_reads(h))
 
 
+def _clicks(make: _Definition, hours: int) -> Feature:
+    h = HALF_LIVES_H.index(hours)
+    of = f"log(1 + clicks) at {hours} h half-life"
+    return make(f"clicks_{hours}h", of, lambda f: np.log1p(f.items.counts[:, Count.CLICKS, h]), half_life_reads(h))
+
+
+def _view_speed(frame: Frame) -> AnyArray:
+    return exposure.view_speed(frame, 0, 1)
+
+
 def _similarity(make: _Definition, column: str, of: str) -> Feature:
     reads = similarity.READS[column]
     return make(f"sim_{column}", of, lambda f: similarity.similarity(f, column), reads, vectors=True)
@@ -74,7 +86,9 @@ FEATURES: tuple[Feature, ...] = (
     ),
     *(_ctr(_rank, hours) for hours in (1, 6, 24)),
     *(_engaged(_rank, hours) for hours in (1, 6, 24)),
-    *(_views(_rank, hours) for hours in (24, 168)),
+    *(_clicks(_rank, hours) for hours in (1, 6, 24)),
+    *(_views(_rank, hours) for hours in (1, 6, 24, 168)),
+    _rank("view_speed", "views per hour, 1 h over 6 h", _view_speed, exposure.speed_reads(0, 1)),
     _rank("age", "age", age_hours),
     _rank("co_sum", "co-engagement with the history", co_engagement.co_sum, co_engagement.SUM_READS),
     _rank("category_affinity", "category affinity", affinity.category_affinity, affinity.READS),
@@ -82,5 +96,6 @@ FEATURES: tuple[Feature, ...] = (
     _similarity(_rank, "mean", "mean cosine to the history"),
     _ctr(_z, 6),
     _engaged(_z, 6),
+    *(_clicks(_z, hours) for hours in (1, 6, 24)),
     _similarity(_z, "max", "highest cosine to the history"),
 )

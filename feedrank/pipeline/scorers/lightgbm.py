@@ -23,7 +23,7 @@ class LightGBMScorer:
         self.features = features
         if self._booster.num_feature() != len(features):
             raise RegistryError(
-                f"the model reads {self._booster.num_feature()} columns, but {len(features)} are named; register it anew"
+                f"the model reads {self._booster.num_feature()} columns, {len(features)} are named; register it anew"
             )
 
     def score(self, rows: F32) -> Mapping[str, F64]:

@@ -90,13 +90,23 @@ def test_speed_rates_and_dwell(busy: Raw) -> None:
     assert busy.items.regional.any()
 
 
+def test_view_speed_compares_views_per_hour(busy: Raw) -> None:
+    views = busy.items.counts[:, Count.VIEWS]
+    for short, long in ((0, 1), (1, 2), (2, 3)):
+        a, b = HALF_LIVES_H[short], HALF_LIVES_H[long]
+        expected = [math.log((v[short] + 0.1) / a / ((v[long] + 0.1) / b)) for v in views]
+        assert column(busy, f"view_speed_{a}h_{b}h") == about(expected)
+
+
 def test_in_slate_features_rank_and_standardise_their_columns(busy: Raw) -> None:
     counts = busy.items.counts
     engaged = counts[:, Count.CLICKS] + counts[:, Count.READS]
     of = {
         **{f"ctr_{h}h": column(busy, f"ctr_{h}h") for h in (1, 6, 24)},
         **{f"engaged_{h}h": engaged[:, HALF_LIVES_H.index(h)] for h in (1, 6, 24)},
-        **{f"views_{h}h": counts[:, Count.VIEWS, HALF_LIVES_H.index(h)] for h in (24, 168)},
+        **{f"views_{h}h": counts[:, Count.VIEWS, HALF_LIVES_H.index(h)] for h in HALF_LIVES_H},
+        **{f"clicks_{h}h": np.log1p(counts[:, Count.CLICKS, HALF_LIVES_H.index(h)]) for h in (1, 6, 24)},
+        "view_speed": column(busy, "view_speed_1h_6h"),
         "age": column(busy, "age_hours"),
         "co_sum": column(busy, "co_sum"),
         "category_affinity": column(busy, "category_affinity"),

@@ -1,6 +1,7 @@
 """Metrics against brute force over every order of the ties."""
 
-from itertools import permutations
+import math
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from feedrank.training.metrics import evaluate, judge
 def _orders(scores: list[float]) -> list[tuple[int, ...]]:
     """Every order of the entries, best first, that the scores allow."""
     everyone = permutations(range(len(scores)))
-    return [p for p in everyone if all(scores[a] >= scores[b] for a, b in zip(p, p[1:], strict=False))]
+    return [p for p in everyone if all(scores[a] >= scores[b] for a, b in pairwise(p))]
 
 
 def _by_hand(labels: list[int], order: tuple[int, ...]) -> tuple[float, float, float, float]:
@@ -25,7 +26,7 @@ def _by_hand(labels: list[int], order: tuple[int, ...]) -> tuple[float, float, f
     mrr = sum(label / rank for rank, label in enumerate(y, 1)) / sum(y)
 
     def dcg(seq: list[int], k: int) -> float:
-        return sum((2**label - 1) / np.log2(rank + 1) for rank, label in enumerate(seq[:k], 1))
+        return sum((2.0**label - 1.0) / math.log2(rank + 1) for rank, label in enumerate(seq[:k], 1))
 
     ideal = sorted(y, reverse=True)
     return auc, mrr, dcg(y, 5) / dcg(ideal, 5), dcg(y, 10) / dcg(ideal, 10)
