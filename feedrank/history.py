@@ -15,8 +15,7 @@ from feedrank.settings import DWELLS_KEPT, ENGAGEMENTS_KEPT, SEARCHES_KEPT, STAT
 from feedrank.types import F32, I32, I64, Action
 from feedrank.user_records import Lane, UserRecord
 
-# Several spaces may each hold a vector of a search, and searches may arrive out of order: enough for both.
-_QUERY_VECTORS_KEPT = 5 * SEARCHES_KEPT
+_STRAYS_KEPT = 5 * SEARCHES_KEPT  # query vectors that wait for their search, should they ever come before it
 _RETRACTS = {Action.UNLIKE: Action.LIKE, Action.UNSAVE: Action.SAVE}
 
 
@@ -52,7 +51,7 @@ class History:
     views: Column = _EMPTY
     dwells: Column = _EMPTY
     searches: tuple[UserRecord, ...] = ()  # oldest first
-    query_vectors: tuple[UserRecord, ...] = ()  # by the search's place in the log
+    query_vectors: tuple[UserRecord, ...] = ()
     states: dict[str, UserRecord] = field(default_factory=dict)  # the last write of each key
 
 
@@ -80,26 +79,36 @@ class Profile:
 
 
 def apply(history: History, records: Iterable[UserRecord]) -> History:
-    """Folds records into a history. Order and batching do not matter; a record must come once."""
+    """Folds records into a history. Order and batching do not matter; a record must come once.
+
+    (Of query vectors that come before their search only a hundred wait. The log has them after it.)
+    """
     lanes: dict[Lane, list[UserRecord]] = {}
     for record in records:
         lanes.setdefault(record.lane, []).append(record)
     if not lanes:
         return history
     searches = _newest((*history.searches, *lanes.get(Lane.SEARCH, ())), SEARCHES_KEPT)
-    vectors = (*history.query_vectors, *lanes.get(Lane.QUERY_VECTOR, ()))
+    vectors = _vectors_of(searches, (*history.query_vectors, *lanes.get(Lane.QUERY_VECTOR, ())))
     return History(
         _extend(history.engagements, lanes.get(Lane.ENGAGEMENT, []), ENGAGEMENTS_KEPT),
         _extend(history.views, lanes.get(Lane.VIEW, []), VIEWS_KEPT),
         _extend(history.dwells, lanes.get(Lane.DWELL, []), DWELLS_KEPT),
         searches,
-        tuple(sorted(vectors, key=lambda r: (int(r.key), r.space, r.offset)))[-_QUERY_VECTORS_KEPT:],
+        vectors,
         _last_writes(history.states, lanes.get(Lane.STATE, [])),
     )
 
 
 def _newest(records: tuple[UserRecord, ...], kept: int) -> tuple[UserRecord, ...]:
     return tuple(sorted(records, key=lambda r: (r.time, r.offset))[-kept:])
+
+
+def _vectors_of(searches: tuple[UserRecord, ...], vectors: tuple[UserRecord, ...]) -> tuple[UserRecord, ...]:
+    known = {str(search.offset) for search in searches}
+    ordered = sorted(vectors, key=lambda r: (int(r.key), r.space, r.offset))
+    strays = [r for r in ordered if r.key not in known]
+    return (*(r for r in ordered if r.key in known), *strays[-_STRAYS_KEPT:])
 
 
 def _last_writes(states: dict[str, UserRecord], records: list[UserRecord]) -> dict[str, UserRecord]:

@@ -9,10 +9,9 @@ from feedrank.features import fingerprint_of
 from feedrank.registry import Registry
 from feedrank.settings import Settings
 from feedrank.training.console import (
-    check_writable,
+    console_for,
     err,
     opened,
-    out,
     print_metrics,
     reported_errors,
     watching,
@@ -48,7 +47,7 @@ def main(
 ) -> None:
     """Judge a model on impressions it was not trained on. Metrics mean what MIND's official scorer means."""
     with reported_errors():
-        check_writable(json_file)
+        console = console_for(json_file)
         trial = Trial(
             model,
             parse_time(start),
@@ -63,9 +62,9 @@ def main(
         for warning in verdict.warnings:
             err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
         judgement = verdict.judgement
-        print_metrics([(verdict.reference, judgement.metrics), *judgement.baselines.items()])
+        print_metrics([(verdict.reference, judgement.metrics), *judgement.baselines.items()], console)
         low, high = judgement.auc_interval
-        out.print(
+        console.print(
             f"{judgement.metrics.impressions:,} impressions with both labels; AUC 95% interval over users "
             f"{low:.4f} to {high:.4f}",
             highlight=False,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from feedrank.features import FEATURES, NAMES
-from feedrank.training.console import check_writable, opened, out, reported_errors, watching, write_json
+from feedrank.training.console import console_for, opened, reported_errors, watching, write_json
 from feedrank.training.dataset import View, build
 from feedrank.training.export import as_table, write_parquet
 from feedrank.training.feature_choice import check_names, read_names
@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 def list_features(wanted: bool) -> None:
     if wanted:
         for feature in FEATURES:
-            out.print(f"{feature.name:28} {feature.family:14} {feature.doc}", highlight=False, soft_wrap=True)
+            typer.echo(f"{feature.name:28} {feature.family:14} {feature.doc}")
         raise typer.Exit
 
 
@@ -51,7 +51,7 @@ def main(
 ) -> None:
     """Export a data set: columns group, request_id, time, user (a number), item_id, label, seen, and the features."""
     with reported_errors():
-        check_writable(json_file)
+        console = console_for(json_file)
         names = check_names(read_names(features)) if features else NAMES
         first, last = (parse_time(start) if start else BEGINNING), (parse_time(until) if until else END)
         with opened(data_dir) as store, watching() as watch:
@@ -62,7 +62,7 @@ def main(
             dataset = build(period.facts, period.examples, view, names, replaying)
             table = as_table(dataset, store)
         write_parquet(table, out_file)
-        out.print(
+        console.print(
             f"{out_file}: {len(dataset):,} impressions, {table.height:,} rows, {len(names)} features", highlight=False
         )
         write_json(

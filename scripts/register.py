@@ -10,7 +10,7 @@ from feedrank.features import fingerprint_of
 from feedrank.registry import Registry
 from feedrank.registry.golden import synthetic_rows
 from feedrank.settings import Settings
-from feedrank.training.console import check_writable, out, reported_errors, write_json
+from feedrank.training.console import console_for, reported_errors, write_json
 from feedrank.training.feature_choice import check_names, read_names
 from feedrank.training.train import git_commit, libraries
 
@@ -37,7 +37,7 @@ def main(
 ) -> None:
     """Register a model. It is parsed in a child process first; what it gives there are its golden scores."""
     with reported_errors():
-        check_writable(json_file)
+        console = console_for(json_file)
         names = check_names(read_names(features))
         try:
             text = model_file.read_text(encoding="utf-8")
@@ -55,8 +55,8 @@ def main(
             git_commit=git_commit(),
             notes=notes,
         )
-        out.print(f"registered {reference}: {len(names)} features", highlight=False, soft_wrap=True)
-        out.print(f"  to serve it: python scripts/promote.py {reference}", highlight=False, soft_wrap=True)
+        console.print(f"registered {reference}: {len(names)} features", highlight=False, soft_wrap=True)
+        console.print(f"  to serve it: python scripts/promote.py {reference}", highlight=False, soft_wrap=True)
         write_json(json_file, {"model": reference, "features": list(names)})
 
 

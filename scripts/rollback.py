@@ -10,7 +10,7 @@ from feedrank.registry import Registry
 from feedrank.serving.activation import activate
 from feedrank.serving.duty import wall_clock
 from feedrank.settings import Settings
-from feedrank.training.console import check_writable, err, opened, out, reported_errors, write_json
+from feedrank.training.console import console_for, err, opened, reported_errors, write_json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -35,7 +35,7 @@ def main(
 ) -> None:
     """Roll back, after loading the version in a child process. Without --data-dir, servers load it when they start."""
     with reported_errors():
-        check_writable(json_file)
+        console = console_for(json_file)
         settings = Settings()
         champion = alias or settings.champion
         registry = Registry(models_dir or settings.models_dir, fingerprint_of)
@@ -48,7 +48,7 @@ def main(
         else:
             with opened(data_dir) as store:
                 behind = activate(store, registry, reference, champion, reason, wall_clock).workers_behind
-        out.print(f"{champion} is {reference} again; it was {present}", highlight=False, soft_wrap=True)
+        console.print(f"{champion} is {reference} again; it was {present}", highlight=False, soft_wrap=True)
         if behind:
             err.print(f"not swapped yet: {', '.join(behind)}", highlight=False, soft_wrap=True)
         write_json(

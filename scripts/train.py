@@ -8,7 +8,7 @@ import typer
 from feedrank.features import fingerprint_of
 from feedrank.registry import Registry
 from feedrank.settings import Settings
-from feedrank.training.console import check_writable, opened, out, reported_errors, watching, write_json
+from feedrank.training.console import console_for, opened, reported_errors, watching, write_json
 from feedrank.training.feature_choice import read_names
 from feedrank.training.fit import FitParams
 from feedrank.training.period import AUTO_SPACE, BEGINNING, END, SlateRows
@@ -47,7 +47,7 @@ def main(
 ) -> None:
     """Train a ranker and register it. The first model becomes champion; later ones by promote.py."""
     with reported_errors():
-        check_writable(json_file)
+        console = console_for(json_file)
         settings = Settings()
         assignment = Assignment(
             name,
@@ -63,19 +63,21 @@ def main(
         with opened(data_dir) as store, watching() as watch:
             trained = train(store, registry, assignment, settings.champion, watch)
         fitted, data = trained.fitted, trained.data
-        out.print(f"registered {trained.reference}", highlight=False)
-        out.print(
+        console.print(f"registered {trained.reference}", highlight=False)
+        console.print(
             f"  {data.impressions:,} impressions ({data.rows:,} rows) from {format_time(data.start)} to "
             f"{format_time(data.until)}; {len(fitted.features)} features; {fitted.rounds} trees",
             highlight=False,
             soft_wrap=True,
         )
         if fitted.selection is not None:
-            out.print(f"  on its own last impressions: AUC {fitted.selection.auc:.4f}", highlight=False)
+            console.print(f"  on its own last impressions: AUC {fitted.selection.auc:.4f}", highlight=False)
         if trained.made_champion:
-            out.print(f"  it is now {settings.champion!r}: there was none", highlight=False)
+            console.print(f"  it is now {settings.champion!r}: there was none", highlight=False)
         else:
-            out.print(f"  to serve it: python scripts/promote.py {trained.reference}", highlight=False, soft_wrap=True)
+            console.print(
+                f"  to serve it: python scripts/promote.py {trained.reference}", highlight=False, soft_wrap=True
+            )
         manifest = registry.manifest(trained.reference)
         summary = manifest.model_dump(include={"metrics", "data", "counter_delay_s", "space", "params", "git_commit"})
         write_json(

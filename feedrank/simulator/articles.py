@@ -19,6 +19,7 @@ MAX_ENTITIES = 4
 NEW_HEADLINE_SHARE = 0.15  # of rewrites that keep the sentences; the others keep the headline's form
 CLOSER_SHARE = 0.9  # of stories whose articles have a closing sentence
 AUTHORS_PER_PUBLISHER = 7
+RIGOUR_GAIN = 0.5  # of a publisher's rigour in the quality of its articles
 QUALITY_SPREAD = 0.6
 EXPIRY: Mapping[tuple[str, str], Micros] = {
     ("climate", "weather"): 36 * HOUR,
@@ -41,12 +42,15 @@ class Articles:
     topic_weight: F64  # (n,) share of `topic`, the rest belongs to `second_topic`
     entities: I32  # (n, MAX_ENTITIES) entities the text names, -1 where none
     publisher: I32  # (n,)
+    leaning: F64  # (n,) of the publisher
+    tone: F64  # (n,) of the publisher
     author: I32  # (n,) author number: publisher * AUTHORS_PER_PUBLISHER + seat
     language: I32  # (n,) number in Lexicon.languages
     region: I32  # (n,) region it happens in, -1 where none
     allowed: Bools  # (n, regions) where it may be shown
     story: I32  # (n,)
     telling: I32  # (n,) a Telling
+    half_life_hours: F64  # (n,) of attention
     quality: F64  # (n,) appeal beyond topic, mean about 0
     importance: F64  # (n,) of its story
     story_starts_at: I64  # (n,) Micros
@@ -81,9 +85,9 @@ def write_articles(
     weights = rng.uniform(0.65, 0.95, size=len(stories))[[report.story for report in reports]]
     publisher = np.array([report.publisher for report in reports], dtype=np.int32)
     published_at = np.array([report.published_at for report in reports], dtype=np.int64)
+    rigour = RIGOUR_GAIN * np.array([p.rigour for p in lexicon.publishers])[publisher]
     lifetimes = np.array([EXPIRY.get((sub.category, sub.name), 0) for sub in lexicon.subcategories], dtype=np.int64)
     lifetime = lifetimes[topic]
-    rigour = np.array([p.rigour for p in lexicon.publishers])[publisher]
     languages = {language: number for number, language in enumerate(lexicon.languages)}
     return Articles(
         titles=tuple(title for title, _ in texts),
@@ -95,13 +99,16 @@ def write_articles(
         topic_weight=np.where(second == topic, 1.0, weights),
         entities=_entity_columns(entities, told, texts),
         publisher=publisher,
+        leaning=np.array([p.leaning for p in lexicon.publishers])[publisher],
+        tone=np.array([p.tone for p in lexicon.publishers])[publisher],
         author=(publisher * AUTHORS_PER_PUBLISHER + _seats(topic, lexicon, rng)).astype(np.int32),
         language=np.array([languages[story.language] for story in told], dtype=np.int32),
         region=np.array([story.region for story in told], dtype=np.int32),
         allowed=_allowed(lexicon, told),
         story=np.array([report.story for report in reports], dtype=np.int32),
         telling=np.array([report.telling for report in reports], dtype=np.int32),
-        quality=0.5 * rigour + rng.normal(0.0, QUALITY_SPREAD, size=len(reports)),
+        half_life_hours=np.array([sub.half_life_hours for sub in lexicon.subcategories])[topic],
+        quality=rigour + rng.normal(0.0, QUALITY_SPREAD, size=len(reports)),
         importance=np.array([story.importance for story in told], dtype=np.float64),
         story_starts_at=np.array([story.starts_at for story in told], dtype=np.int64),
     )

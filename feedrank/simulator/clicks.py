@@ -4,8 +4,8 @@ The same function answers the simulator's own policies and slates of a real serv
 id, so that the same answer sent twice counts once. Knows nothing of how a slate was made.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,9 +60,9 @@ def respond(
     numbers = np.array([world.item_number(item) for item in slate], dtype=np.int64)
     positions = np.arange(1, len(numbers) + 1)
     familiar = [int(story) in read_stories for story in world.articles.story[numbers]]
+    affinity, attraction = truth.judge(user, numbers, now, familiar)
     examined = rng.random(len(numbers)) < truth.examination(user, positions)
-    attracted = rng.random(len(numbers)) < truth.attraction(user, numbers, now, familiar)
-    affinity = truth.affinity(user, numbers, now)
+    attracted = rng.random(len(numbers)) < attraction
     emit = _Emitter(UserId(user_id), request_id, session_id, surface)
     emit.view(now, tuple(slate))
     clock = now
@@ -92,9 +92,8 @@ def search(world: World, rng: np.random.Generator, user_id: str, now: Micros, *,
 
 def _read(world: World, rng: np.random.Generator, shown: _Shown, clock: Micros, emit: "_Emitter") -> Micros:
     """A click and what follows from it; returns when the reader is back at the slate."""
-    articles, lexicon = world.articles, world.lexicon
     item = world.item(shown.number)
-    tone = lexicon.publishers[articles.publisher[shown.number]].tone
+    tone = float(world.articles.tone[shown.number])
     emit.item(Action.CLICK, clock, item.item_id, shown.position)
     median = DWELL_MEDIAN_S * np.exp(DWELL_AFFINITY_GAIN * shown.affinity - DWELL_TONE_LOSS * (tone - 0.4))
     seconds = round(float(np.clip(median * rng.lognormal(0.0, DWELL_SIGMA), *DWELL_BOUNDS_S)), 1)
@@ -122,23 +121,18 @@ class _Emitter:
 
     def __init__(self, user_id: UserId, request_id: str, session_id: str, surface: str) -> None:
         self.events: list[Event] = []
-        self._event: Callable[..., Event] = lambda name, time, action, **fields: Event(
-            f"{request_id}:{name}",
-            user_id,
-            time,
-            action,
-            request_id=request_id,
-            session_id=session_id,
-            surface=surface,
-            **fields,
-        )
+        self._blank = Event("", user_id, 0, Action.VIEW, request_id=request_id, session_id=session_id, surface=surface)
 
     def view(self, time: Micros, slate: tuple[str, ...]) -> None:
-        self.events.append(self._event("view", time, Action.VIEW, item_ids=slate))
+        self._add(replace(self._blank, event_id="view", time=time, item_ids=slate))
 
     def item(self, action: Action, time: Micros, item_id: str, position: int, value: float | None = None) -> None:
         name = f"{action.name.lower()}{position}"
-        self.events.append(self._event(name, time, action, item_id=item_id, position=position, value=value))
+        about = replace(self._blank, event_id=name, time=time, action=action, item_id=item_id)
+        self._add(replace(about, position=position, value=value))
 
     def follow(self, time: Micros, target: str, position: int) -> None:
-        self.events.append(self._event(f"follow{position}", time, Action.FOLLOW, target=target))
+        self._add(replace(self._blank, event_id=f"follow{position}", time=time, action=Action.FOLLOW, target=target))
+
+    def _add(self, event: Event) -> None:
+        self.events.append(replace(event, event_id=f"{event.request_id}:{event.event_id}"))

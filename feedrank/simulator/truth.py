@@ -62,7 +62,7 @@ class Truth:
         return np.asarray(
             TOPIC_GAIN * topic
             + ENTITY_GAIN * np.minimum(lifts, ENTITY_CAP)
-            + self._publisher_fit(user)[articles.publisher[at]]
+            + self._publisher_fit(user, at)
             + self._place_fit(user, at)
             - self._language_loss(user)[articles.language[at]],
             dtype=np.float64,
@@ -72,25 +72,29 @@ class Truth:
         """1 at publication, halving with each half-life of the article's subcategory."""
         at = np.asarray(items, dtype=np.int64)
         articles = self.world.articles
-        half_lives = np.array([sub.half_life_hours for sub in self.world.lexicon.subcategories])
         age_hours = np.maximum(time - articles.published_at[at], 0) / HOUR
-        return np.asarray(np.exp2(-age_hours / half_lives[articles.topic[at]]), dtype=np.float64)
+        return np.asarray(np.exp2(-age_hours / articles.half_life_hours[at]), dtype=np.float64)
 
     def attraction(self, user: int, items: ArrayLike, time: Micros, familiar: ArrayLike = False) -> F64:
         """P(click | examined). `familiar`: where the reader has already read another article of the same story."""
+        return self.judge(user, items, time, familiar)[1]
+
+    def judge(self, user: int, items: ArrayLike, time: Micros, familiar: ArrayLike = False) -> tuple[F64, F64]:
+        """(affinity, attraction), for those who need both."""
         world, at = self.world, np.asarray(items, dtype=np.int64)
         articles, readers = world.articles, world.readers
+        affinity = self.affinity(user, at, time)
         story_hours = np.maximum(time - articles.story_starts_at[at], 0) / HOUR
         logit = (
             BASE
             + readers.eagerness[user]
-            + AFFINITY_GAIN * self.affinity(user, at, time)
+            + AFFINITY_GAIN * affinity
             + QUALITY_GAIN * articles.quality[at]
             + FRESHNESS_GAIN * readers.freshness_taste[user] * (self.freshness(at, time) - 0.5)
             + IMPORTANCE_GAIN * articles.importance[at] * np.exp2(-story_hours / NEWS_HALF_LIFE_HOURS)
             - FAMILIAR_LOSS * np.asarray(familiar, dtype=np.float64)
         )
-        return np.asarray(1.0 / (1.0 + np.exp(-logit)), dtype=np.float64)
+        return affinity, np.asarray(1.0 / (1.0 + np.exp(-logit)), dtype=np.float64)
 
     def examination(self, user: int, positions: ArrayLike) -> F64:
         """P(examined) of 1-based positions: 1 at the top, falling by a power law that is steeper on small screens."""
@@ -103,15 +107,13 @@ class Truth:
         """P(click) of items shown at 1-based positions, each independent of the others."""
         return self.examination(user, positions) * self.attraction(user, items, time, familiar)
 
-    def _publisher_fit(self, user: int) -> F64:
-        """(publishers,) by distance of leanings and by taste in tone."""
-        readers, publishers = self.world.readers, self.world.lexicon.publishers
-        leaning = np.array([publisher.leaning for publisher in publishers])
-        tone = np.array([publisher.tone for publisher in publishers])
-        distance = np.abs(leaning - readers.leaning[user])
+    def _publisher_fit(self, user: int, at: I64) -> F64:
+        """By distance of leanings, and by taste in tone."""
+        articles, readers = self.world.articles, self.world.readers
+        distance = np.abs(articles.leaning[at] - readers.leaning[user])
         return np.asarray(
             LEANING_GAIN * readers.leaning_weight[user] * (0.5 - distance)
-            + TONE_GAIN * readers.tone_taste[user] * (2.0 * tone - 0.8),
+            + TONE_GAIN * readers.tone_taste[user] * (2.0 * articles.tone[at] - 0.8),
             dtype=np.float64,
         )
 

@@ -4,6 +4,7 @@ Exit 0: done. 1: the store or the registry failed. 2: wrong flags, names or data
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ from feedrank.training.train import Watch
 
 FAILED, WRONG_INPUT = 1, 2
 
-out, err = Console(), Console(stderr=True)
+STDOUT = Path("-")  # `--json -`
+
+err = Console(stderr=True)
 
 
 @contextmanager
@@ -67,23 +70,33 @@ def watching() -> Iterator[Watch]:
         yield watch
 
 
-def check_writable(json_file: Path | None) -> None:
-    """InvalidInput, before any work is done, if `--json` names a folder that does not exist."""
+def console_for(json_file: Path | None) -> Console:
+    """Where to speak to people: stdout, or stderr where `--json -` wants stdout for the machine.
+
+    InvalidInput, before any work is done, if `--json` names a folder that does not exist.
+    """
+    if json_file == STDOUT:
+        return err
     if json_file is not None and not json_file.parent.is_dir():
         raise InvalidInput(f"--json {json_file}: there is no folder {json_file.parent}; make it first")
+    return Console()
 
 
 def write_json(json_file: Path | None, values: Mapping[str, Any]) -> None:
-    """Writes the file, if one was asked for. InvalidInput if it cannot be written."""
+    """Writes the file, if one was asked for; "-" is stdout. InvalidInput if it cannot be written."""
     if json_file is None:
         return
+    text = json.dumps(values, indent=2) + "\n"
+    if json_file == STDOUT:
+        sys.stdout.write(text)
+        return
     try:
-        json_file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        json_file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"--json {json_file}: cannot be written ({error.strerror}); all else is done") from error
 
 
-def print_metrics(rows: Sequence[tuple[str, Metrics]]) -> None:
+def print_metrics(rows: Sequence[tuple[str, Metrics]], console: Console) -> None:
     """Metrics as a table, the first row in bold."""
     table = Table("", "AUC", "MRR", "nDCG@5", "nDCG@10")
     for column in table.columns[1:]:
@@ -91,4 +104,4 @@ def print_metrics(rows: Sequence[tuple[str, Metrics]]) -> None:
     for i, (name, metrics) in enumerate(rows):
         values = (metrics.auc, metrics.mrr, metrics.ndcg_5, metrics.ndcg_10)
         table.add_row(name, *(f"{value:.4f}" for value in values), style="bold" if i == 0 else "")
-    out.print(table)
+    console.print(table)

@@ -82,7 +82,7 @@ def _warnings(manifest: Manifest | None, delay: Micros, trial: Trial) -> tuple[s
         )
     if trial.start < manifest.data.until:
         found.append(
-            f"it was trained on impressions until {format_time(manifest.data.until)}, later than the judged period begins: its "
-            "figures are too good"
+            f"it was trained on impressions until {format_time(manifest.data.until)}, past the start of the judged "
+            "period: its figures are too good"
         )
     return tuple(found)

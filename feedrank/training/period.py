@@ -54,6 +54,10 @@ def read_period(
     `until` on, clicks in answer to earlier impressions included: what could be known at that instant. InvalidInput for
     an unknown space, an empty log, and a period without impressions, naming the period the log covers.
     """
+    if start >= until:
+        raise InvalidInput(
+            f"the period from {format_time(start)} until {format_time(until)} is empty: swap the two times"
+        )
     facts = read_facts(store, until if blind else None, progress)
     if not any(isinstance(fact, EventRecorded) for fact in facts):
         raise InvalidInput("the log holds no events of that time: import or record some first")

@@ -7,16 +7,19 @@ load_test.py).
 
 import json
 import platform
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Annotated
 
 import lightgbm
 import numpy as np
 import typer
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
@@ -53,13 +56,13 @@ def main(
             make_world(data_dir, items, users, dimensions, seed)
             make_model(models, trees, seed)
         command = [sys.executable, "-m", "feedrank", "serve", "--data-dir", str(data_dir), "--models-dir", str(models)]
-        server = subprocess.Popen(
-            [*command, "--port", "0", "--no-indexer", "--log-level", "error"], stdout=subprocess.PIPE, text=True
-        )
+        metrics_port = free_port()
+        options = ["--port", "0", "--no-indexer", "--log-level", "error", "--metrics-port", str(metrics_port)]
+        server = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None
             target = server.stdout.readline().split()[-1]
-            figures = measure(target, users, calls, rounds)
+            figures = measure(target, users, calls, rounds) | stages(metrics_port)
         finally:
             server.terminate()
             server.wait(30)
@@ -151,6 +154,29 @@ def measure(target: str, users: int, calls: int, rounds: int) -> dict[str, float
         "p99 range": f"{min(p99s):.2f} to {max(p99s):.2f}",
         "calls": calls * rounds,
     }
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def stages(metrics_port: int) -> dict[str, float | int | str]:
+    """Mean milliseconds of each stage and source over all calls, from the service's own metrics."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics") as page:
+        samples = {
+            s.name + str(s.labels): s for f in text_string_to_metric_families(page.read().decode()) for s in f.samples
+        }
+    out: dict[str, float | int | str] = {}
+    for kind in ("stage", "source"):
+        for sample in samples.values():
+            if sample.name == f"feedrank_{kind}_seconds_sum":
+                count = samples[f"feedrank_{kind}_seconds_count{sample.labels}"].value
+                out[f"{kind} {sample.labels[kind]} ms"] = sample.value / count * 1e3
+    return out
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import re
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import numpy as np
 
@@ -101,7 +102,7 @@ def test_different_stories_of_a_topic_share_few_words(world: World) -> None:
         by_topic[int(world.articles.topic[item])].append(item)
     overlap = []
     for items in by_topic.values():
-        for one, other in zip(items, items[1:], strict=False):
+        for one, other in pairwise(items):
             if world.articles.story[one] != world.articles.story[other]:
                 a, b = (words(world.articles.titles[i] + world.articles.bodies[i]) for i in (one, other))
                 overlap.append(len(a & b) / len(a | b))

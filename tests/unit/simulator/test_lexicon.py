@@ -1,4 +1,4 @@
-"""The packaged texts: enough of them, and fit together. Loading checks every slot; here is what loading does not check."""
+"""The packaged texts: enough of them, and fit together. Loading checks every slot; here is what it does not check."""
 
 from collections import Counter
 

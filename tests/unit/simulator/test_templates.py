@@ -4,7 +4,16 @@ import pytest
 from feedrank.errors import InvalidInput
 from feedrank.simulator.templates import check, render, slots
 
-FACTS = {"a": "Ashford Rovers", "p": "Mei Chen", "n": "8", "m": "11", "k": "110", "o": "orange wine", "w": "Fjordbank", "b": "St. Brannock's"}
+FACTS = {
+    "a": "Ashford Rovers",
+    "p": "Mei Chen",
+    "n": "8",
+    "m": "11",
+    "k": "110",
+    "o": "orange wine",
+    "w": "Fjordbank",
+    "b": "St. Brannock's",
+}
 
 
 def rendered(template: str) -> set[str]:
