@@ -5,6 +5,7 @@ An opted-out user's event is stored without the user's id, and nothing of it by 
 
 import json
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -43,10 +44,11 @@ class PreparedEvents:
 
 
 def prepare(events: Sequence[Event], received_at: Micros | None, settings: Settings, keys: Keys) -> PreparedEvents:
-    """Checks every event and makes its payload."""
+    """Checks every event and makes its payload. An import's times are held against this machine's clock."""
     batch = PreparedEvents()
+    clock = time.time_ns() // 1_000 if received_at is None else received_at
     for index, event in enumerate(events):
-        fault = event_fault(event, received_at, settings.max_future_s)
+        fault = event_fault(event, clock, settings.max_future_s)
         if fault is not None:
             batch.rejected.append(Rejection(index, fault))
             continue

@@ -6,6 +6,7 @@ upsert. Knows nothing of how items are ranked or encoded.
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,10 +31,11 @@ class PreparedItems:
 
 
 def prepare(items: Sequence[Item], received_at: Micros | None, settings: Settings) -> PreparedItems:
-    """Checks every item and makes its payload."""
+    """Checks every item and makes its payload. An import's times are held against this machine's clock."""
     batch = PreparedItems()
+    clock = time.time_ns() // 1_000 if received_at is None else received_at
     for index, item in enumerate(items):
-        fault = item_fault(item, received_at, settings.max_future_s)
+        fault = item_fault(item, clock, settings.max_future_s)
         if fault is not None:
             batch.rejected.append(Rejection(index, fault))
             continue

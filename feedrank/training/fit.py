@@ -88,9 +88,11 @@ def fit(
     usable = dataset.take(_with_both_labels(dataset))
     check_learnable(dataset, usable)
     early, late = _split(usable, params.selection_share)
+    judged = late.judged()
+    judged = judged.take(_with_both_labels(judged))
     rounds, selection = params.default_rounds, None
-    if len(late) >= MIN_TO_SELECT:
-        rounds, selection = _select(early, late, features, params, progress)
+    if len(judged) >= MIN_TO_SELECT and len(early):
+        rounds, selection = _select(early, judged, features, params, progress)
     booster = lightgbm.train(
         params.lightgbm(len(usable.rows)),
         _lightgbm_dataset(usable, features),
@@ -147,10 +149,9 @@ def _lightgbm_dataset(dataset: Dataset, features: Sequence[str]) -> lightgbm.Dat
 
 
 def _select(
-    early: Dataset, late: Dataset, features: Sequence[str], params: FitParams, progress: Progress
+    early: Dataset, judged: Dataset, features: Sequence[str], params: FitParams, progress: Progress
 ) -> tuple[int, Metrics]:
-    """The number of rounds that ranks `late` best after fitting to `early`, and its metrics."""
-    judged = late.judged()
+    """The number of rounds that ranks `judged` best after fitting to `early`, and its metrics."""
     rows, best = judged.columns(features), (0, Metrics(-1.0, 0.0, 0.0, 0.0, 0))
     margins: F64 = np.zeros(len(rows))
     booster = lightgbm.Booster(params.lightgbm(len(early.rows)), _lightgbm_dataset(early, features))
@@ -164,7 +165,7 @@ def _select(
         progress(1)
         if done - best[0] >= params.patience:
             break
-    if not best[0]:
+    if not best[0]:  # nothing to split on: every number of trees ranks by chance
         return params.default_rounds, evaluate(judged.labels, margins, judged.offsets)
     return best
 

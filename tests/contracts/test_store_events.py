@@ -155,3 +155,10 @@ class TestEvents:
         store.append_users([User(ANN, region="DK-81")], NOW)
         add(store, event("a", Action.CLICK, "x"), event("b", Action.CLICK, "x", user=BOB))
         assert [f.region for f in event_facts(store)] == ["DK-81", ""]
+
+
+def test_an_import_from_the_future_is_refused(store) -> None:
+    """One such record would move every decayed sum's landmark and make all others faint."""
+    far = Event("far", UserId("u"), 4_000_000_000 * SECOND, Action.CLICK, "i")  # in the year 2096
+    result = store.append_events([far], None)
+    assert result.accepted == 0 and "ahead" in result.rejected[0].reason

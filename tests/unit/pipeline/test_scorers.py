@@ -1,4 +1,4 @@
-"""Scorers: explanations sum to scores, a row's score is its own, and the prior ranks sensibly where nothing is trained."""
+"""Scorers: explanations sum to scores, a row's score is its own, and the prior ranks sensibly untrained."""
 
 import lightgbm
 import numpy as np

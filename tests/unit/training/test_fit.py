@@ -1,0 +1,124 @@
+"""Fitting: it finds an order that is there, the same one every time, and says what is missing where there is none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from feedrank.errors import InvalidInput
+from feedrank.pipeline.scorers import LightGBMScorer
+from feedrank.training.dataset import Dataset
+from feedrank.training.fit import FitParams, fit, threads_for
+from feedrank.training.judge import margins
+from feedrank.training.metrics import evaluate
+
+QUICK = FitParams(num_threads=1, max_rounds=60, patience=15, default_rounds=20, min_data_in_leaf=10)
+
+
+def dataset(impressions: int = 800, size: int = 6, users: int = 20, seed: int = 0) -> Dataset:
+    """Candidates whose click depends on the first of three columns."""
+    rng = np.random.default_rng(seed)
+    n = impressions * size
+    rows = rng.standard_normal((n, 3)).astype(np.float32)
+    worth = 2.0 * rows[:, 0] + rng.gumbel(size=n)
+    labels = np.zeros((impressions, size), np.int8)
+    labels[np.arange(impressions), worth.reshape(impressions, size).argmax(axis=1)] = 1
+    return Dataset(
+        ("good", "noise", "other"),
+        rows,
+        labels.ravel(),
+        np.ones(n, np.bool_),
+        np.arange(n, dtype=np.int32),
+        np.arange(0, n + 1, size),
+        np.arange(impressions, dtype=np.int64) * 1_000_000,
+        tuple(f"r{i}" for i in range(impressions)),
+        tuple(f"u{i % users}" for i in range(impressions)),
+    )
+
+
+def auc(data: Dataset, model_text: str, features: tuple[str, ...]) -> float:
+    return evaluate(data.labels, margins(data, LightGBMScorer(model_text, features)), data.offsets).auc
+
+
+def test_the_order_that_is_there_is_found() -> None:
+    features = ("noise", "good")
+    rounds: list[int] = []
+    fitted = fit(dataset(), features, QUICK, rounds.append)
+    assert fitted.features == features
+    later = dataset(seed=1)
+    best = evaluate(later.labels, later.rows[:, 0], later.offsets).auc
+    assert auc(later, fitted.model_text, features) > best - 0.03
+    assert 0 < fitted.rounds <= QUICK.max_rounds
+    assert len(rounds) >= 2 * fitted.rounds
+    assert fitted.selection is not None
+    assert fitted.selection.impressions == 120, "the last 15% in time"
+    assert fitted.impressions == 800
+
+
+def test_the_same_data_gives_the_same_model_whatever_the_threads() -> None:
+    texts = {
+        fit(dataset(), ("good", "noise"), replace(QUICK, num_threads=n)).model_text.partition("parameters:")[0]
+        for n in (1, 1, 2)
+    }
+    assert len(texts) == 1
+
+
+def test_trees_are_chosen_on_the_last_part_of_time_alone() -> None:
+    """Labels of the last part turned over: the best a model of the earlier part can do there is next to nothing."""
+    data = dataset()
+    late = np.repeat(np.arange(800) >= 680, 6)
+    worst = data.rows[:, 0] == np.minimum.reduceat(data.rows[:, 0], data.offsets[:-1]).repeat(6)
+    turned = np.where(late, worst, data.labels)
+    fitted = fit(replace(data, labels=turned.astype(np.int8)), ("good", "noise"), QUICK)
+    assert fitted.selection is not None
+    assert fitted.rounds < 10
+    assert fitted.selection.auc < 0.5
+
+
+def test_a_small_data_set_gets_the_default_number_of_trees() -> None:
+    fitted = fit(dataset(impressions=100), ("good",), QUICK)
+    assert fitted.selection is None
+    assert fitted.rounds == QUICK.default_rounds
+
+
+def test_impressions_without_both_labels_teach_nothing() -> None:
+    data = dataset(impressions=120)
+    labels = data.labels.copy()
+    labels[:60] = 0
+    labels[60:120] = 1
+    fitted = fit(replace(data, labels=labels), ("good",), QUICK)
+    assert (fitted.impressions, fitted.rows) == (100, 600)
+
+
+def test_unseen_samples_are_learnt_from_but_not_judged_by() -> None:
+    data = dataset()
+    seen = data.seen.copy()
+    seen[data.offsets[680] :] = data.labels[data.offsets[680] :] > 0
+    fitted = fit(replace(data, seen=seen), ("good",), QUICK)
+    assert fitted.rows == len(data.rows)
+    assert fitted.selection is None
+    assert fitted.rounds == QUICK.default_rounds
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (dataset(impressions=0), "no impressions to learn from"),
+        (replace(dataset(), labels=np.zeros(4800, np.int8)), "none of the 800 impressions has a click"),
+        (replace(dataset(), labels=np.ones(4800, np.int8)), "clicked throughout or not at all"),
+        (dataset(users=1), "are of one user"),
+    ],
+)
+def test_what_is_missing_is_said(data: Dataset, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        fit(data, ("good",), QUICK)
+
+
+def test_readers_without_a_name_are_not_one_user() -> None:
+    assert fit(replace(dataset(), user_ids=("",) * 800), ("good",), QUICK).rounds > 0
+
+
+def test_one_thread_unless_asked_or_worth_it() -> None:
+    assert threads_for(300_000, 0) == 1
+    assert threads_for(5_000_000, 0) == 0, "LightGBM's one a core"
+    assert threads_for(300_000, 2) == 2
