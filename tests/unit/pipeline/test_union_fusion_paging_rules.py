@@ -111,7 +111,7 @@ class TestRules:
 
     def test_when_asks_for_every_named_part(self, ask):
         rules = parse_rules(
-            '[[rule]]\nname="x"\ndo="exclude"\nwhen={surfaces=["home"], start=2023-01-01T00:00:00Z, end=2023-12-01T00:00:00}'
+            '[[rule]]\nname="x"\ndo="exclude"\nwhen={surfaces=["home"],start=2023-01-01T00:00:00Z,end=2023-12-01T00:00:00}'
         )
         assert rules.ruling(ask(surface="home"), "exclude")
         assert not rules.ruling(ask(surface="push"), "exclude")
