@@ -1,13 +1,10 @@
-"""Fixtures that every test may use: where the public data sets are, and real servers.
-
-Knows nothing of feedrank's insides.
-"""
+"""Fixtures that every test may use: where the public data sets are, real servers, models of noise to serve."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -71,3 +68,32 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
         assert code == 0, f"serve ended with {code}; its log says: {(tmp_path / 'serve.log').read_text()}"
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.fixture
+def register_model() -> Callable[[Path, str, Sequence[str], str], str]:
+    """`register_model(folder, name, features, space)`: registers a small ranker fitted to noise, gives NAME@VERSION.
+
+    Models made of noise: for tests that are not about what a model makes of its rows.
+    """
+    import lightgbm
+    import numpy as np
+
+    from feedrank.features import fingerprint_of
+    from feedrank.registry import Registry
+    from feedrank.registry.golden import synthetic_rows
+
+    def register_model(folder: Path, name: str, features: Sequence[str], space: str) -> str:
+        rng = np.random.default_rng(len(features))
+        rows = rng.standard_normal((400, len(features)))
+        labels = (rng.random(400) < 0.3).astype(int)
+        data = lightgbm.Dataset(rows, labels, group=[20] * 20)
+        params = {"objective": "lambdarank", "num_leaves": 7, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
+        booster = lightgbm.train(params, data, num_boost_round=10)
+        golden = synthetic_rows(len(features))
+        scores = np.asarray(booster.predict(golden, raw_score=True))
+        return Registry(folder, fingerprint_of).publish(
+            name, booster.model_to_string(), features, space, golden, scores
+        )
+
+    return register_model

@@ -7,7 +7,9 @@ here needs a lock but the reference. Knows nothing of requests.
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +33,7 @@ from feedrank.serving import metrics
 from feedrank.serving.live import Live
 from feedrank.serving.models import champion_or_prior, load_model
 from feedrank.serving.snapshots import Snapshots
-from feedrank.serving.view import Rules, View
+from feedrank.serving.view import Model, Rules, View
 from feedrank.settings import DataSettings, Settings
 from feedrank.store import LogStore
 from feedrank.types import HOUR, SECOND, Micros, Row
@@ -65,6 +67,9 @@ class Publisher:
         self._clock, self._observe = clock, observe
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        # Verifying a model takes seconds: that happens aside, so that the log is followed meanwhile.
+        self._loader = ThreadPoolExecutor(1, "model-loader")
+        self._loading: deque[tuple[str, Future[Model]]] = deque()
         self._erased_at: Micros | None = None
         self.problems: dict[str, str] = {}  # what GetStatus should say, by part
         self._view: View | None = None
@@ -102,6 +107,7 @@ class Publisher:
         if self._thread.is_alive():
             self._thread.join()
             self._snapshots.write(self._live)
+        self._loader.shutdown(cancel_futures=True)
 
     def _run(self) -> None:
         refreshed = self._clock()
@@ -116,7 +122,7 @@ class Publisher:
                     self._refresh()
                     refreshed = self._clock()
                 changed = self._heed(facts)
-                if due or changed:
+                if self._take_loaded() or due or changed:
                     self._publish()
             except Exception:
                 log.exception("following the log failed; trying again")
@@ -153,20 +159,26 @@ class Publisher:
         self._time_rankable(facts)
         for fact in facts:
             if isinstance(fact, ModelActivated):
-                self._swap_model(f"{fact.name}@{fact.version}")
+                reference = f"{fact.name}@{fact.version}"
+                loading = self._loader.submit(load_model, self._registry, reference, self._settings)
+                self._loading.append((reference, loading))
             elif isinstance(fact, RulesChanged):
                 self._rules = Rules(parse_rules(fact.toml), fact.hash)
         return any(not isinstance(fact, UserErased) for fact in facts)
 
-    def _swap_model(self, reference: str) -> None:
-        if reference == self._model.version:
-            return
-        try:
-            self._model = load_model(self._registry, reference, self._settings)
-            self.problems.pop("model", None)
-        except FeedRankError as error:
-            log.exception("an activated model does not load; the one in force stays", extra={"model": reference})
-            self.problems["model"] = f"model {reference} does not load: {error}"
+    def _take_loaded(self) -> bool:
+        """Takes up models loaded aside, in the order of their activation; True if one is to be published."""
+        taken = False
+        while self._loading and self._loading[0][1].done():
+            reference, loading = self._loading.popleft()
+            try:
+                self._model = loading.result()
+                self.problems.pop("model", None)
+                taken = True
+            except FeedRankError as error:
+                log.exception("an activated model does not load; the one in force stays", extra={"model": reference})
+                self.problems["model"] = f"model {reference} does not load: {error}"
+        return taken
 
     def _read_rules(self) -> None:
         """Takes up the rules file when it has changed. A file that does not parse changes nothing and is reported."""
