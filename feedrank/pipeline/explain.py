@@ -12,13 +12,13 @@ import numpy as np
 from feedrank.pipeline.executor import Outcome
 from feedrank.pipeline.feed import Contribution, Explanation
 from feedrank.pipeline.stages import Scorer
-from feedrank.state import CODED, State
+from feedrank.state import CODED, Count, State
 from feedrank.types import HOUR, I64
 
 EXPLAINED = 20  # items of a feed; SHAP costs milliseconds an item
 ALIKE = 0.45  # cosine above which "because you read" is honest
 NEW_HOURS = 6.0
-READ_TOGETHER = 0.05  # co-engagement cosine above which readers overlap noticeably
+READ_TOGETHER = 0.1  # co-engagement cosine above which readers overlap noticeably
 
 Titles = Callable[[Sequence[int]], list[str]]  # catalog rows -> titles, "" where there is none
 
@@ -111,9 +111,8 @@ def _because(outcome: Outcome, state: State, order: I64) -> dict[int, tuple[int,
     recent = backwards[np.sort(first)[: items.co_engaged.shape[1]]]
     totals = outcome.raw.requests.co_totals[0]
     for i in order.tolist():
-        together = items.co_engaged[i, : len(recent)] / np.sqrt(
-            (totals[: len(recent)] + 1.0) * (items.co_engaged[i].max() + 1.0)
-        )
+        own = float(items.counts[i, Count.CLICKS, -1] + items.counts[i, Count.READS, -1])
+        together = items.co_engaged[i, : len(recent)] / np.sqrt((totals[: len(recent)] + 1.0) * (own + 1.0))
         if together.max() > READ_TOGETHER:
             out[i] = (int(recent[np.argmax(together)]), "readers")
     table = state.vectors.get(outcome.space)

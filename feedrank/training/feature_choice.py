@@ -25,7 +25,6 @@ UNSTEADY = frozenset(
         "speed_6h_24h",
         "speed_24h_168h",
         "last_click_hours",
-        "mean_dwell_s",
     )
 )
 
