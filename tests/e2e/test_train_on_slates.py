@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def serve_and_click(target: str) -> None:
             user = UserId(f"u{turn % 12}")
             feed = client.rank(RankCall(user_id=user, limit=10))
             seen = [item.item_id for item in feed.items[:6]]
-            common = {"user_id": user, "request_id": feed.request_id, "time": 0}
+            common: dict[str, Any] = {"user_id": user, "request_id": feed.request_id, "time": 0}
             events = [Event("", action=Action.VIEW, item_ids=tuple(seen), **common)]
             liked = [i for i in seen if int(i[1:]) % 3 == turn % 12 % 3] or seen
             if turn % 10 != 9:  # some feeds are seen and nothing clicked
