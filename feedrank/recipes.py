@@ -11,10 +11,11 @@ from feedrank.index.interests import interest_vectors
 from feedrank.pipeline.executor import Observe, Pipeline
 from feedrank.pipeline.filters import (
     AvailableFilter,
-    CurrentFilter,
     ExcludedFilter,
+    ExpiredFilter,
     HiddenFilter,
     LanguageFilter,
+    PublishedFilter,
     RegionFilter,
     RequestedFilter,
     SeenFilter,
@@ -67,7 +68,7 @@ def feed(settings: Settings, data: DataSettings, parts: Parts) -> Pipeline:
     sources += [
         SimilarSource(state, parts.lock, quotas.similar),
         FollowedSource(state, parts.lists, quotas.followed),
-        TrendingSource(state, parts.lists, quotas.trending),
+        TrendingSource(state, parts.lock, parts.lists, quotas.trending),
         FreshSource(parts.lists, quotas.fresh, settings.candidates),
     ]
     if any(rule.do == "pin" for rule in parts.rules.rule):
@@ -94,7 +95,8 @@ def filters(settings: Settings, data: DataSettings, parts: Parts) -> tuple[Filte
     language = (LanguageFilter(catalog),) if settings.filter_language else ()
     return (
         AvailableFilter(data.serve_unlisted_items),
-        CurrentFilter(),
+        ExpiredFilter(),
+        PublishedFilter(),
         RegionFilter(catalog),
         *language,
         RequestedFilter(catalog),

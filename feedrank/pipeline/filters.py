@@ -11,7 +11,7 @@ import numpy as np
 from feedrank.features import Raw
 from feedrank.pipeline.rules import Ruleset
 from feedrank.pipeline.stages import Filter, Query, Reader
-from feedrank.state import CODED, Catalog
+from feedrank.state import CODED, NEVER, Catalog
 from feedrank.types import HOUR, AnyArray, Bools
 
 
@@ -24,20 +24,33 @@ class AvailableFilter:
     always: bool = True
 
     def keep(self, query: Query, reader: Reader, raw: Raw) -> Bools:
-        mask: Bools = ~raw.items.deleted & (raw.items.listed | self.serve_unlisted)
+        # A row no record names any more, as after an erasure, has no id to be served under.
+        named = raw.items.first_seen != NEVER
+        mask: Bools = ~raw.items.deleted & (raw.items.listed | (self.serve_unlisted & named))
         return mask
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentFilter:
-    """Drops items that have expired or are not published yet."""
+class ExpiredFilter:
+    """Drops items that have expired."""
 
-    name: str = "current"
+    name: str = "expired"
     always: bool = True
 
     def keep(self, query: Query, reader: Reader, raw: Raw) -> Bools:
-        items = raw.items
-        mask: Bools = ((items.expires_at == 0) | (items.expires_at > query.now)) & (items.published_at <= query.now)
+        mask: Bools = (raw.items.expires_at == 0) | (raw.items.expires_at > query.present)
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFilter:
+    """Drops items that are not published yet."""
+
+    name: str = "published"
+    always: bool = False
+
+    def keep(self, query: Query, reader: Reader, raw: Raw) -> Bools:
+        mask: Bools = raw.items.published_at <= query.present
         return mask
 
 

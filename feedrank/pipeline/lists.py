@@ -13,7 +13,7 @@ from feedrank.state import CODED, NEVER, Count, State
 from feedrank.types import DAY, F32, F64, HOUR, I32, I64, SECOND, Bools, Micros
 
 TRENDING_KEPT = 1_000  # overall; twice what a feed without any other source needs
-TRENDING_PER_GROUP = 200  # a category or region
+TRENDING_PER_GROUP = 200  # a category
 NEWEST_KEPT = 20_000  # what `followed` searches: weeks of a large publisher
 PRIOR_VIEWS = 20.0
 IDLE: Micros = 2 * DAY  # longer than any weekend night without a reader, shorter than news stays news
@@ -29,7 +29,6 @@ class SharedLists:
     trending: I32  # (t,)
     trend: F32  # (t,)
     by_category: Mapping[int, I32]
-    by_region: Mapping[int, I32]
     newest: I32  # (w,) newest first
     newest_at: I64  # (w,) when each appeared
     newest_codes: I32  # (w, len(CODED))
@@ -55,15 +54,14 @@ def build(state: State, clock: Micros, serve_unlisted: bool, top_categories: int
     now = ranking_time(state, clock)
     columns = state.catalog.columns
     rows = state.catalog.rows
-    servable: Bools = ~columns["deleted"][:rows] & (
-        (columns["expires_at"][:rows] == 0) | (columns["expires_at"][:rows] > now)
-    )
+    expires, first_seen = columns["expires_at"][:rows], columns["first_seen"][:rows]
+    # A row no record names any more, as after an erasure, has no id to be served under.
+    servable: Bools = ~columns["deleted"][:rows] & ((expires == 0) | (expires > clock)) & (first_seen != NEVER)
     if not serve_unlisted:
         servable &= columns["listed"][:rows]
     published = columns["published_at"][:rows]
-    first_seen = columns["first_seen"][:rows]
     appeared = np.where(published > 0, published, np.where(first_seen == NEVER, 0, first_seen))
-    servable &= appeared <= now
+    servable &= appeared <= clock
     candidates = np.flatnonzero(servable).astype(np.int32)
     trend = trend_scores(state, candidates, now)
     category = columns["category"][candidates]
@@ -78,7 +76,6 @@ def build(state: State, clock: Micros, serve_unlisted: bool, top_categories: int
         ranked[:TRENDING_KEPT],
         trend[order][:TRENDING_KEPT].astype(np.float32),
         {c: ranked[ranked_category == c][:TRENDING_PER_GROUP] for c in largest},
-        {code: _regional(state, code, servable, now) for code in range(1, len(state.region_names))},
         newest,
         appeared[newest],
         np.stack([columns[name][newest] for name in CODED], axis=1)
@@ -105,12 +102,3 @@ def trend_scores(state: State, rows: I32, now: Micros) -> F64:
     newness = 1e-6 / (1.0 + np.maximum(now - appeared, 0) / HOUR)
     score: F64 = volume * ctr / mean + newness
     return score
-
-
-def _regional(state: State, region: int, servable: Bools, now: Micros) -> I32:
-    rows, weights = state.regional.row(region, now)
-    inside = rows < len(servable)
-    rows, weights = rows[inside], weights[inside]
-    keep = servable[rows]
-    order = np.argsort(-weights[keep], kind="stable")[:TRENDING_PER_GROUP]
-    return rows[keep][order]

@@ -24,7 +24,7 @@ from feedrank.errors import InvalidInput
 from feedrank.features import Raw
 from feedrank.pipeline.stages import Query
 from feedrank.state import CODED, Catalog
-from feedrank.types import HOUR, AnyArray, Bools
+from feedrank.types import HOUR, I32, I64, AnyArray, Bools, Micros
 
 Words = Annotated[tuple[str, ...], Field(max_length=1_000)]
 
@@ -44,7 +44,7 @@ class When(BaseModel):
 
     def holds(self, query: Query) -> bool:
         """Whether the rule rules this request."""
-        context, now = query.context, datetime.fromtimestamp(query.now / 1e6, UTC)
+        context, now = query.context, datetime.fromtimestamp(query.present / 1e6, UTC)
         asked = (
             (self.surfaces, query.surface),
             (self.regions, context.region),
@@ -77,17 +77,29 @@ class Items(BaseModel):
     def match(self, catalog: Catalog, raw: Raw) -> Bools:
         """Which candidates match, (n,)."""
         items = raw.items
-        mask = np.ones(len(items.rows), np.bool_)
+        appeared = np.where(items.published_at > 0, items.published_at, items.first_seen)
+        return self._matching(catalog, items.rows, items.codes, raw.requests.now[0] - appeared)
+
+    def match_rows(self, catalog: Catalog, rows: I32, now: Micros) -> Bools:
+        """Which items of the catalog match, (n,), as its columns stand."""
+        columns = catalog.columns
+        codes = np.stack([columns[name][rows] for name in CODED], axis=1)
+        appeared = np.where(
+            columns["published_at"][rows] > 0, columns["published_at"][rows], columns["first_seen"][rows]
+        )
+        return self._matching(catalog, rows, codes, now - appeared)
+
+    def _matching(self, catalog: Catalog, rows: I32, codes: I32, age: I64) -> Bools:
+        mask = np.ones(len(rows), np.bool_)
         wanted = (self.categories, self.subcategories, self.authors, self.sources, self.languages)
         for column, words in zip(CODED, wanted, strict=True):
             if words:
-                codes = [code for code in (catalog.vocabularies[column].find(w) for w in words) if code > 0]
-                mask &= np.isin(items.codes[:, CODED.index(column)], codes)
+                known = [code for code in (catalog.vocabularies[column].find(w) for w in words) if code > 0]
+                mask &= np.isin(codes[:, CODED.index(column)], known)
         if self.item_ids:
-            mask &= np.isin(items.rows, [catalog.row_of.get(i, -1) for i in self.item_ids])
+            mask &= np.isin(rows, [catalog.row_of.get(i, -1) for i in self.item_ids])
         if self.max_age_hours is not None:
-            appeared = np.where(items.published_at > 0, items.published_at, items.first_seen)
-            mask &= raw.requests.now[0] - appeared <= self.max_age_hours * HOUR
+            mask &= age <= self.max_age_hours * HOUR
         return mask
 
 

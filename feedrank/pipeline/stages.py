@@ -34,7 +34,7 @@ class Query:
     request_id: str
     user_id: str  # "" for an unknown or unpersonalised user
     limit: int
-    now: Micros
+    now: Micros  # what decay, freshness and features are as of: the present, or the end of a log that stands still
     seed: int
     surface: str = ""
     context: Context = Context()
@@ -44,6 +44,12 @@ class Query:
     dry_run: bool = False
     served_before: tuple[str, ...] = ()  # item ids of the feed's earlier pages, in order
     variants: Mapping[str, str] = field(default_factory=dict)
+    clock: Micros = 0  # the present, for what expires; 0: `now`
+
+    @property
+    def present(self) -> Micros:
+        """The instant by which items expire and rules begin and end."""
+        return self.clock or self.now
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ Knows nothing of how a worker swaps.
 """
 
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from feedrank.errors import Conflict, StoreError
 from feedrank.records import Kind
 from feedrank.registry import Registry
 from feedrank.serving.api import Activation
@@ -16,6 +19,7 @@ from feedrank.v1 import log_pb2
 WAIT_S = 10.0  # a worker loads a model in well under a second
 POLL_S = 0.02
 ALIVE_S = 5.0  # a worker that has not beaten for this long is not waited for
+LEASE = "activation"
 NOT_RANKERS = ("indexer",)
 
 
@@ -28,17 +32,37 @@ def activate(
     `reference` is NAME (its newest version) or NAME@VERSION.
     """
     loaded = registry.load(reference)
-    previous = registry.resolve_alias(alias)
-    registry.set_alias(alias, loaded.reference, reason)
     name, _, version = loaded.reference.partition("@")
-    record = log_pb2.ModelActivated(
-        name=name, version=version, previous_version=previous.partition("@")[2] if previous else "", reason=reason
-    )
-    store.append_control(Kind.MODEL_ACTIVATED, record.SerializeToString(), clock())
+    with _alone(store, clock):  # the alias and the log's last activation must name the same version
+        previous = registry.resolve_alias(alias)
+        record = log_pb2.ModelActivated(
+            name=name, version=version, previous_version=previous.partition("@")[2] if previous else "", reason=reason
+        )
+        registry.set_alias(alias, loaded.reference, reason)
+        try:
+            store.append_control(Kind.MODEL_ACTIVATED, record.SerializeToString(), clock())
+        except StoreError:
+            if previous:
+                registry.set_alias(alias, previous, "the activation could not be recorded")
+            raise
     deadline = time.monotonic() + WAIT_S
     while (behind := _behind(store, loaded.reference, clock())) and time.monotonic() < deadline:
         time.sleep(POLL_S)
     return Activation(loaded.reference, behind)
+
+
+@contextmanager
+def _alone(store: LogStore, clock: Callable[[], Micros]) -> Iterator[None]:
+    """One activation at a time over all processes. Conflict if another takes longer than `WAIT_S`."""
+    holder, deadline = uuid.uuid4().hex, time.monotonic() + WAIT_S
+    while not store.acquire_lease(LEASE, holder, clock(), int(WAIT_S * SECOND)):
+        if time.monotonic() > deadline:
+            raise Conflict("another activation is under way; try again when it has ended")
+        time.sleep(POLL_S)
+    try:
+        yield
+    finally:
+        store.release_lease(LEASE, holder)
 
 
 def _behind(store: LogStore, reference: str, now: Micros) -> tuple[str, ...]:

@@ -35,11 +35,11 @@ class Housekeeper:
         """Begins to look, once a minute."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the thread; a prune under way finishes first."""
+    def stop(self, timeout_s: float) -> None:
+        """Ends the thread; waits for a prune under way, but no longer than `timeout_s`."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout_s)
 
     def prune_if_due(self) -> bool:
         """Prunes unless that was done lately or is being done; True if it did."""

@@ -93,9 +93,10 @@ class Publisher:
         live = self._snapshots.load_live()
         self._rules = Rules()
         self._read_rules()
-        self._model = champion_or_prior(self._registry, self._settings)
         while facts := live.follow(self._store):
             self._note_erasures(facts)
+        # After catching up: what is activated from here on is in the records still to come.
+        self._model = champion_or_prior(self._registry, self._settings)
         self._live = live
         self._make_lists()
         self._publish()
@@ -106,7 +107,7 @@ class Publisher:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-            self._snapshots.write(self._live)
+            self._write_snapshot()
         self._loader.shutdown(cancel_futures=True)
 
     def _run(self) -> None:
@@ -115,15 +116,16 @@ class Publisher:
             try:
                 self._store.wait(self._live.position, timeout_s=self._settings.refresh_s / 4)
                 facts = self._live.follow(self._store)
+                changed = self._heed(facts)
                 idle_s = (self._clock() - refreshed) / SECOND
                 new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)
                 due = idle_s >= self._settings.refresh_s or (new_items and idle_s >= REST * self._lists_cost_s)
                 if due:
                     self._refresh()
                     refreshed = self._clock()
-                changed = self._heed(facts)
                 if self._take_loaded() or due or changed:
                     self._publish()
+                self.problems.pop("publisher", None)
             except Exception:
                 log.exception("following the log failed; trying again")
                 self.problems["publisher"] = "following the log failed; see the worker's log"
@@ -138,13 +140,23 @@ class Publisher:
             and self._clock() - self._erased_at >= self._settings.rebuild_after_erasure_h * HOUR
         ):
             self._rebuild()
-        self._snapshots.write_if_due(self._live)
+        if self._erased_at is None:
+            self._snapshots.write_if_due(self._live)
+
+    def _write_snapshot(self, rebuilt: bool = False) -> None:
+        """Writes a snapshot, unless an erasure waits for its rebuild.
+
+        None may hold an erased user's share past the record that says so, or a restart would never learn of it.
+        """
+        if self._erased_at is None:
+            self._snapshots.write(self._live, rebuilt)
 
     def _make_lists(self) -> None:
         """Makes the shared lists anew and takes expired items out of retrieval, as of the instant feeds are ranked."""
         started = time.perf_counter()
-        made = lists.build(self._live.state, self._clock(), self._data.serve_unlisted_items)
-        self._live.expire(made.built_at)
+        now = self._clock()
+        made = lists.build(self._live.state, now, self._data.serve_unlisted_items)
+        self._live.expire(now)
         self._live.compact()
         self.problems.pop("clock", None)
         if made.idle:
@@ -227,12 +239,14 @@ class Publisher:
 
     def _rebuild(self) -> None:
         """Folds the log anew, so that no sum holds an erased user's share any longer."""
-        fresh = Live()
-        while fresh.follow(self._store):
-            pass
+        folded_to, fresh = self._live.position, Live()
+        unheeded: list[Fact] = []
+        while facts := fresh.follow(self._store):
+            unheeded += [fact for fact in facts if fact.offset > folded_to]
         self._live, self._erased_at = fresh, None
         self._make_lists()
-        self._snapshots.write(fresh)
+        self._heed(unheeded)
+        self._write_snapshot(rebuilt=True)
         log.info("item state was rebuilt from the log after an erasure")
 
     def _publish(self) -> None:

@@ -12,7 +12,7 @@ from feedrank.pipeline.executor import Outcome
 from feedrank.pipeline.explain import explain
 from feedrank.pipeline.feed import Feed, FeedItem, RankCall, StageTrace
 from feedrank.pipeline.filters import applies
-from feedrank.pipeline.paging import Page, PageTokens
+from feedrank.pipeline.paging import MAX_TOKEN, Page, PageTokens
 from feedrank.pipeline.slates import slate_of
 from feedrank.pipeline.stages import Query
 from feedrank.pipeline.trace import trace
@@ -49,13 +49,14 @@ class Ranking:
 
     def rank(self, view: View, call: RankCall) -> Feed:
         """The call's feed. InvalidInput for a bad page token; PipelineError if a filter failed."""
+        asked_at = self._clock()  # before anything is read of the user: an erasure from now on covers this slate
         query, page = self._query(view, call)
         outcome = view.pipeline.run(query)
         feed = self._feed(view, call, outcome, page)
         for reason in outcome.degraded:
             metrics.count_degraded(reason)
         if not query.dry_run and outcome.selection.order.size:
-            self._log(view, outcome)
+            self._log(view, outcome, asked_at)
         return feed
 
     def debug(self, view: View, call: RankCall, item_id: str) -> tuple[StageTrace, ...]:
@@ -72,11 +73,14 @@ class Ranking:
         page = Page(request_id, self._tokens.reader_of(call.user_id), self._clock(), ())
         if call.page_token:
             page = self._tokens.read(call.page_token, call.user_id, self._clock())
+            if request_id == page.feed_id:  # a page is a slate of its own, also for callers who keep their id
+                request_id = f"{request_id}.{len(page.served) + 1}"
         query = Query(
             request_id=request_id,
             user_id=user_id,
             limit=call.limit,
             now=now,
+            clock=self._clock(),
             seed=seed_of(request_id),
             surface=call.surface,
             context=context,
@@ -129,8 +133,9 @@ class Ranking:
             for place, i in enumerate(order)
         )
         served = (*page.served, *(item.item_id for item in feed_items))
-        more = len(outcome.candidates.rows) > len(order) and bool(order)
+        more = len(order) == call.limit < len(outcome.candidates.rows)
         token = self._tokens.issue(Page(page.feed_id, page.reader, page.issued_at, served)) if more else ""
+        token = token if len(token) <= MAX_TOKEN else ""  # a feed ends where its token would no longer be read
         return Feed(
             feed_items,
             outcome.query.request_id,
@@ -144,7 +149,7 @@ class Ranking:
     def _titles(self, rows: Sequence[int]) -> list[str]:
         return [item.title if item is not None else "" for item in self._store.items(rows)]
 
-    def _log(self, view: View, outcome: Outcome) -> None:
+    def _log(self, view: View, outcome: Outcome, asked_at: Micros) -> None:
         """Queues the slate. A failed side effect is logged and never fails the reply."""
         query = outcome.query
         # The sample is by request, so that all pages and workers agree on it.
@@ -154,6 +159,6 @@ class Ranking:
             slate = slate_of(
                 outcome, view.model.features, view.model.version, view.rules.hash, NO_EXPERIMENTS, view.recipe_hash
             )
-            self._slates.put(StoredSlate(query.request_id, query.user_id, self._clock(), slate.SerializeToString()))
+            self._slates.put(StoredSlate(query.request_id, query.user_id, asked_at, slate.SerializeToString()))
         except Exception:
             log.exception("a slate could not be made; the reply stands")

@@ -35,7 +35,7 @@ def similar_items(
     if row is None:
         raise UnknownItem(f"item_id {item_id!r} was never upserted nor named by an event; check the id")
     seed = np.array([row], np.int32)
-    query = Query("", "", limit, now, 0, context=context, filter=asked)
+    query = Query("", "", limit, now, 0, context=context, filter=asked, clock=clock)
     reader = Reader(profile(NO_HISTORY, ""), np.empty((0, 0), np.float32), 0)
     with live.lock:
         read_rows, read_scores = neighbours(live.state, seed, now)

@@ -7,6 +7,7 @@ Knows nothing of what a slate says.
 import logging
 import queue
 import threading
+import time
 
 from feedrank.errors import FeedRankError
 from feedrank.store import LogStore, StoredSlate
@@ -39,8 +40,13 @@ class SlateWriter:
 
     def close(self, timeout_s: float) -> None:
         """Writes what is queued and stops."""
-        self._queue.put(None)
-        self._thread.join(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        try:
+            self._queue.put(None, timeout=timeout_s)
+        except queue.Full:
+            log.error("slates are lost: the store did not take them in time", extra={"slates": self._queue.qsize()})
+            return
+        self._thread.join(max(0.0, deadline - time.monotonic()))
 
     def _drain(self) -> None:
         while True:

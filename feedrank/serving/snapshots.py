@@ -5,6 +5,7 @@ Knows nothing of the log's meaning or of views.
 """
 
 import logging
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,17 +55,25 @@ class Snapshots:
             if live.position - self._written_position >= WORTH_WRITING:
                 self.write(live)
 
-    def write(self, live: Live) -> None:
-        """Writes a snapshot now, unless another process is writing one."""
-        now = self._clock()
-        holder = f"{id(self)}"
-        if live.position == self._written_position or not self._store.acquire_lease(LEASE, holder, now, 60 * SECOND):
+    def write(self, live: Live, rebuilt: bool = False) -> None:
+        """Writes a snapshot now, unless another process is writing one. Call it on the thread that folds.
+
+        `rebuilt` state is written even if its position has been written before. A failure is logged: the old one stays.
+        """
+        if live.position == self._written_position and not rebuilt:
             return
+        now, holder = self._clock(), uuid.uuid4().hex
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            save(live.state, self._path)
-            self._written_position = live.position
-        except OSError as error:
+            if not self._store.acquire_lease(LEASE, holder, now, 60 * SECOND):
+                return
+            try:
+                with live.lock:  # packing the tables rearranges them: not while a request reads
+                    live.state.co_engaged.compact()
+                    live.state.regional.compact()
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                save(live.state, self._path)
+                self._written_position = live.position
+            finally:
+                self._store.release_lease(LEASE, holder)
+        except (OSError, StoreError) as error:
             log.error("the state snapshot could not be written", extra={"error": str(error)})
-        finally:
-            self._store.release_lease(LEASE, holder)

@@ -132,12 +132,14 @@ class Worker:
     def close(self, grace_s: float) -> None:
         """Flushes slates, writes a snapshot and closes the store."""
         self._stop.set()
-        self._housekeeper.stop()
-        self._publisher.stop()
-        self._slates.close(grace_s)
-        if self._beating.is_alive():
-            self._beating.join()
-        self.store.close()
+        try:
+            self._publisher.stop()
+        finally:
+            self._slates.close(grace_s)
+            if self._beating.is_alive():
+                self._beating.join()
+            self._housekeeper.stop(grace_s)
+            self.store.close()
 
     def _encoder(self) -> tuple[str, str]:
         alive = self.store.workers(wall_clock() - int(ALIVE_S * SECOND))

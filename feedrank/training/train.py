@@ -6,7 +6,7 @@ Knows nothing of terminals, and looks at nothing later than the end of its perio
 
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -71,18 +71,23 @@ def train(
     """
     wanted = check_names(assignment.features) or steady()
     registry.check_new(assignment.name)
+    dataset, space = _dataset(store, assignment, wanted, watch)
+    features = varying(wanted, dataset.rows)
+    if not features:
+        raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
+    fitted = fit(dataset, features, assignment.params, watch("fitting", None))
+    return _publish(registry, assignment, space, dataset, fitted, champion)
+
+
+def _dataset(store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch) -> tuple[Dataset, str]:
+    """The rows to learn from and their vector space. The log, far larger than they are, is let go of on return."""
     reading = watch("reading the log", store.position())
     period = read_period(
         store, assignment.start, assignment.until, space=assignment.space, blind=True, progress=reading
     )
     view = View(assignment.counter_delay, period.space, logged_rows=assignment.slate_rows == SlateRows.LOGGED)
     replaying = watch("replaying impressions", len(period.examples))
-    dataset = build(period.facts, period.examples, view, wanted, replaying)
-    features = varying(wanted, dataset.rows)
-    if not features:
-        raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
-    fitted = fit(dataset, features, assignment.params, watch("fitting", None))
-    return _publish(registry, assignment, period.space, dataset, fitted, champion)
+    return build(period.facts, period.examples, view, features, replaying), period.space
 
 
 def _publish(

@@ -6,7 +6,8 @@ a place is its probability given those above it: 1 where nothing was drawn. Rand
 alone. Knows nothing of how scores came about.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,11 @@ class _Cap:
 
     groups: I32  # (n,)
     most: int
+    served: Mapping[int, int]  # how many of each group the feed's earlier pages hold
+
+    def is_full(self, group: int, order: list[int]) -> bool:
+        """Whether no more of a group may stand, after the places in `order`."""
+        return int((self.groups[order] == group).sum()) + self.served.get(group, 0) >= self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class FeedSelector:
         allowed = np.ones(n, np.bool_)
         allowed[list(pins.values())] = False  # a pinned item waits for its place
         for cap in caps:
-            if cap.most == 0:
-                allowed[cap.groups >= 0] = False
+            full = [group for group in np.unique(cap.groups).tolist() if group >= 0 and cap.is_full(group, [])]
+            allowed[np.isin(cap.groups, full)] = False
         order: list[int] = []
         propensities: list[float] = []
         drawn: list[bool] = []
@@ -101,14 +107,19 @@ class FeedSelector:
         return pins
 
     def _caps(self, query: Query, raw: Raw) -> Sequence[_Cap]:
-        return [self._cap(rule, raw) for rule in self.rules.ruling(query, "cap")]
+        return [self._cap(rule, query, raw) for rule in self.rules.ruling(query, "cap")]
 
-    def _cap(self, rule: Rule, raw: Raw) -> _Cap:
-        codes = raw.items.codes[:, CODED.index(rule.per or "source")]
+    def _cap(self, rule: Rule, query: Query, raw: Raw) -> _Cap:
+        column = rule.per or "source"
+        codes = raw.items.codes[:, CODED.index(column)]
         about = rule.items.match(self.catalog, raw) & (codes > 0)  # items without a source have none to cap
-        return _Cap(np.where(about, codes, -1).astype(np.int32), rule.max or 0)
+        known = (self.catalog.row_of.get(item_id) for item_id in query.served_before)
+        rows = np.array([row for row in known if row is not None], np.int32)
+        rows = rows[rule.items.match_rows(self.catalog, rows, query.now)]
+        served = Counter(self.catalog.columns[column][rows].tolist())
+        return _Cap(np.where(about, codes, -1).astype(np.int32), rule.max or 0, served)
 
     def _enforce(self, cap: _Cap, order: list[int], allowed: Bools) -> None:
         group = int(cap.groups[order[-1]])
-        if group >= 0 and int((cap.groups[order] == group).sum()) >= cap.most:
+        if group >= 0 and cap.is_full(group, order):
             allowed[cap.groups == group] = False

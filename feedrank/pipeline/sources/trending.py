@@ -1,5 +1,7 @@
 """Trending: what many read now, overall, in the user's region and in the user's categories. Knows nothing of text."""
 
+import threading
+
 import numpy as np
 
 from feedrank.pipeline.lists import SharedLists
@@ -7,6 +9,7 @@ from feedrank.pipeline.stages import Query, Reader, Retrieved
 from feedrank.state import State
 from feedrank.types import I32
 
+REGIONAL = 200  # most read items of the region
 TOP_CATEGORIES = 3  # of the user's history that get their own share
 
 
@@ -18,18 +21,21 @@ class TrendingSource:
 
     name = "trending"
 
-    def __init__(self, state: State, lists: SharedLists, quota: int) -> None:
+    def __init__(self, state: State, lock: threading.Lock, lists: SharedLists, quota: int) -> None:
         self._state = state
+        self._lock = lock
         self._lists = lists
         self.quota = quota
 
     def retrieve(self, query: Query, reader: Reader) -> Retrieved:
         """Rows, best first (m,), scored by reciprocal place."""
         lists = self._lists
-        region = self._state.region_names.find(query.context.region)
         chosen = [lists.trending]
-        if region > 0 and region in lists.by_region:
-            chosen.append(lists.by_region[region])
+        region = self._state.region_names.find(query.context.region)
+        if region > 0:
+            with self._lock:
+                rows, weights = self._state.regional.row(region, query.now)
+            chosen.append(rows[np.argsort(-weights, kind="stable")[:REGIONAL]])
         chosen.extend(
             lists.by_category[c] for c in self._categories(reader.profile.engaged_rows) if c in lists.by_category
         )

@@ -5,10 +5,11 @@ import pytest
 
 from feedrank.pipeline.filters import (
     AvailableFilter,
-    CurrentFilter,
     ExcludedFilter,
+    ExpiredFilter,
     HiddenFilter,
     LanguageFilter,
+    PublishedFilter,
     RegionFilter,
     RequestedFilter,
     SeenFilter,
@@ -30,18 +31,27 @@ def test_available_drops_deleted_and_unlisted(world, ask):
     world.state.catalog.ensure(2)
     world.state.catalog.name(2, "c")
     world.state.items.resize(3)
-    raw = world.raw("a", "b", "c")
-    assert AvailableFilter(False).keep(ask(), world.reader(), raw).tolist() == [True, False, False]
-    assert AvailableFilter(True).keep(ask(), world.reader(), raw).tolist() == [True, False, True]
+    world.event(Action.CLICK, "c")
+    world.state.catalog.ensure(3)
+    world.state.items.resize(4)
+    world.state.catalog.name(3, "d")  # what is left of an item whose every record was erased
+    raw = world.raw("a", "b", "c", "d")
+    assert AvailableFilter(False).keep(ask(), world.reader(), raw).tolist() == [True, False, False, False]
+    assert AvailableFilter(True).keep(ask(), world.reader(), raw).tolist() == [True, False, True, False]
 
 
-def test_current_drops_expired_and_embargoed(world, ask):
+def test_expired_and_embargoed_items_are_dropped_by_the_present(world, ask):
     world.item("live")
     world.item("expired", expires_in_hours=0)
     world.item("later", expires_in_hours=1)
     world.item("embargoed", age_hours=-2)
     raw = world.raw("live", "expired", "later", "embargoed")
-    assert CurrentFilter().keep(ask(), world.reader(), raw).tolist() == [True, False, True, False]
+    assert ExpiredFilter().keep(ask(), world.reader(), raw).tolist() == [True, False, True, True]
+    assert PublishedFilter().keep(ask(), world.reader(), raw).tolist() == [True, True, True, False]
+    # Where the log stands still, feeds are ranked as of its end, but what has expired since has expired.
+    two_hours_on = ask(clock=ask().now + 2 * HOUR)
+    assert ExpiredFilter().keep(two_hours_on, world.reader(), raw).tolist() == [True, False, False, True]
+    assert PublishedFilter().keep(two_hours_on, world.reader(), raw).all()
 
 
 @pytest.mark.parametrize(
@@ -151,12 +161,13 @@ def test_a_callers_candidates_are_dropped_for_few_reasons_only(world, ask):
     own = ask(candidate_ids=("a",))
     ruling: list[Filter] = [
         AvailableFilter(False),
-        CurrentFilter(),
+        ExpiredFilter(),
         RegionFilter(catalog),
         HiddenFilter(),
         RequestedFilter(catalog),
     ]
     idle: list[Filter] = [
+        PublishedFilter(),
         SeenFilter(3, 24.0),
         StoryFilter(),
         LanguageFilter(catalog),

@@ -102,6 +102,14 @@ def test_a_pin_beyond_the_last_candidate_comes_last(world, ask):
     assert select(world, ask, "abc", [9, 2, 1], rules=rules).order.tolist() == [1, 2, 0]
 
 
+def test_caps_count_over_all_pages_of_a_feed(world, ask):
+    for k, source in enumerate("xxyy"):
+        world.item(f"i{k}", source=source)
+    rules = parse_rules('[[rule]]\nname="cap"\ndo="cap"\nmax=1\nper="source"\nitems={sources=["x"]}')
+    second = select(world, ask, ["i1", "i2", "i3"], [3, 2, 1], rules=rules, served_before=("i0", "gone"))
+    assert second.order.tolist() == [1, 2]
+
+
 @given(
     sources=st.lists(st.sampled_from(["x", "y", "z", ""]), min_size=1, max_size=25),
     most=st.integers(0, 3),
