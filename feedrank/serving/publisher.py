@@ -93,8 +93,10 @@ class Publisher:
         live = self._snapshots.load_live()
         self._rules = Rules()
         self._read_rules()
+        # Folded from the beginning, state never held the share of those erased before.
+        clean = self._store.position() if live.position == 0 else 0
         while facts := live.follow(self._store):
-            self._note_erasures(facts)
+            self._note_erasures([fact for fact in facts if fact.offset > clean])
         # After catching up: what is activated from here on is in the records still to come.
         self._model = champion_or_prior(self._registry, self._settings)
         self._live = live
