@@ -258,6 +258,14 @@ def test_a_repeated_request_and_event_count_once(client: Client) -> None:
     assert len(slates) == 1
 
 
+def test_each_page_leaves_a_slate_also_for_callers_who_keep_their_request_id(client: Client) -> None:
+    first = client.rank(RankCall(user_id="keeper", request_id="kept", limit=5))
+    token = first.next_page_token
+    second = client.rank(RankCall(user_id="keeper", request_id="kept", limit=5, page_token=token))
+    assert second.request_id == "kept.6" and not set(ids(first)) & set(ids(second))
+    wait_for(lambda: len([r for r in client.export_user("keeper") if r.kind == "slate"]) == 2)
+
+
 def test_wrong_requests_name_the_field(client: Client) -> None:
     for call, field in (
         (RankCall(limit=0), "limit"),
