@@ -45,7 +45,7 @@ lock: ## resolves pyproject.toml anew into requirements.lock
 	rm -rf .cache/lock
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet $(TORCH)
-	.cache/lock/bin/python -m pip install --quiet --editable '.[dev]'
+	.cache/lock/bin/python -m pip install --quiet --editable '.[dev,science]'
 	{ grep '^#' requirements.lock; .cache/lock/bin/python -m pip freeze --all --exclude pip --exclude feedrank | sed 's/+cpu$$//'; } > .cache/requirements.lock
 	mv .cache/requirements.lock requirements.lock && rm -rf .cache/lock
 

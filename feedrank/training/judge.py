@@ -12,12 +12,12 @@ import numpy as np
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.stages import Scorer
 from feedrank.training.baselines import judge_baselines
+from feedrank.training.bootstrap import intervals, numbered
 from feedrank.training.dataset import Dataset
-from feedrank.training.metrics import Metrics, PerImpression, judge
+from feedrank.training.metrics import Metrics, judge
 from feedrank.types import F64
 
 SCORED_AT_ONCE = 100_000  # rows a native call; bounds the copies it makes
-BOOTSTRAPS = 1_000  # resamples: the ends of a 95% interval are then good to a tenth of its width
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,9 @@ def judge_scorer(dataset: Dataset, scorer: Scorer, seed: int = 1) -> Judgement:
             f"none of the {len(dataset)} impressions of the period has both a clicked and an unclicked item: "
             "there is nothing to judge by"
         )
-    users = [seen.user_ids[i] or f"\0{i}" for i in per_impression.index.tolist()]  # an unknown user is one of their own
-    return Judgement(per_impression.mean(), auc_interval(per_impression, users, seed), judge_baselines(seen))
+    users = numbered([seen.user_ids[i] for i in per_impression.index.tolist()])
+    auc = intervals(per_impression.auc[:, None], users, seed)[0]
+    return Judgement(per_impression.mean(), (auc.low, auc.high), judge_baselines(seen))
 
 
 def margins(dataset: Dataset, scorer: Scorer) -> F64:
@@ -52,17 +53,3 @@ def margins(dataset: Dataset, scorer: Scorer) -> F64:
     rows = dataset.columns(scorer.features)
     parts = [scorer.score(rows[i : i + SCORED_AT_ONCE])["margin"] for i in range(0, len(rows), SCORED_AT_ONCE)]
     return np.concatenate(parts) if parts else np.empty(0)
-
-
-def auc_interval(per_impression: PerImpression, users: list[str], seed: int) -> tuple[float, float]:
-    """95% percentile interval of the mean AUC, resampling users: one user's impressions are not independent."""
-    _, user = np.unique(users, return_inverse=True)
-    sums = np.bincount(user, per_impression.auc)
-    counts = np.bincount(user).astype(np.float64)
-    rng = np.random.default_rng(seed)
-    means = np.empty(BOOTSTRAPS)
-    for b in range(BOOTSTRAPS):
-        weights = np.bincount(rng.integers(0, len(sums), len(sums)), minlength=len(sums))
-        means[b] = (weights @ sums) / (weights @ counts)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)

@@ -7,8 +7,8 @@ from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import PriorScorer
 from feedrank.training.baselines import POPULAR, judge_baselines
 from feedrank.training.dataset import Dataset, View, build
-from feedrank.training.judge import auc_interval, judge_scorer
-from feedrank.training.metrics import PerImpression, evaluate
+from feedrank.training.judge import judge_scorer
+from feedrank.training.metrics import evaluate
 from feedrank.training.period import Period
 
 
@@ -49,20 +49,3 @@ def test_nothing_to_judge_by_is_said(data: Dataset) -> None:
     first = np.arange(len(data)) < 3
     with pytest.raises(InvalidInput, match="none of the 3 impressions"):
         judge_scorer(data.take(first, data.labels == 0), PriorScorer())
-
-
-def per_impression(values: np.ndarray) -> PerImpression:
-    return PerImpression(np.arange(len(values)), values, values, values, values)
-
-
-def test_the_interval_is_wider_where_one_user_made_many_impressions() -> None:
-    rng = np.random.default_rng(0)
-    by_user = rng.uniform(0.4, 1.0, 50)
-    values = np.repeat(by_user, 20)
-    clustered = auc_interval(per_impression(values), [f"u{i // 20}" for i in range(1000)], seed=1)
-    naive = auc_interval(per_impression(values), [f"i{i}" for i in range(1000)], seed=1)
-    assert clustered[1] - clustered[0] > 3 * (naive[1] - naive[0])
-    # the standard error of a mean of 50 independent users
-    expected = 2 * 1.96 * by_user.std() / np.sqrt(50)
-    assert clustered[1] - clustered[0] == pytest.approx(expected, rel=0.15)
-    assert clustered == auc_interval(per_impression(values), [f"u{i // 20}" for i in range(1000)], seed=1)
