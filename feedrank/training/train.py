@@ -76,7 +76,7 @@ def train(
     """
     wanted = check_names(assignment.features) or steady()
     registry.check_new(assignment.name)
-    dataset, space = _dataset(store, assignment, wanted, watch)
+    dataset, space = training_dataset(store, assignment, wanted, watch)
     features = varying(wanted, dataset.rows)
     if not features:
         raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
@@ -84,7 +84,9 @@ def train(
     return _publish(registry, assignment, space, dataset, fitted, champion)
 
 
-def _dataset(store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch) -> tuple[Dataset, str]:
+def training_dataset(
+    store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch = unwatched
+) -> tuple[Dataset, str]:
     """The rows to learn from and their vector space. The log, far larger than they are, is let go of on return."""
     reading = watch("reading the log", store.position())
     period = read_period(
