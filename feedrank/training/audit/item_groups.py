@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from feedrank.pipeline.selectors.floors import small_groups
 from feedrank.training.background import UNKNOWN, Background
 from feedrank.types import HOUR, I32, I64, AnyArray
 
 MOST_WORDS = 15  # groups of a source, region or category; rarer ones together are "other"
-SMALL_SHARE = 0.2  # the smallest publishers that together bring at most this share of the items are small
 NEW_HOURS = 6.0  # an item is new this long after it came out
 OTHER = "other"
 
@@ -59,13 +59,9 @@ def _by_word(name: str, words: AnyArray, supplied: I32) -> ItemGrouping:
 
 def _by_size(sources: AnyArray, supplied: I32) -> ItemGrouping:
     codes, values = codes_of(sources, supplied)
-    known = codes[supplied][codes[supplied] >= 0]
-    counts = np.bincount(known, minlength=len(values))
-    from_smallest = np.argsort(counts, kind="stable")
-    brought = np.cumsum(counts[from_smallest])
-    small = np.zeros(len(values) + 1, np.bool_)
-    small[from_smallest[brought <= SMALL_SHARE * max(len(known), 1)]] = True
-    size = np.where(codes < 0, -1, np.where(small[codes], 0, 1))
+    counts = np.bincount(codes[supplied] + 1, minlength=len(values) + 1)
+    small = small_groups(counts)
+    size = np.where(codes < 0, -1, np.where(small[codes + 1], 0, 1))
     names = ("small", "large") if small.any() else ()
     return ItemGrouping("publisher size", names, lambda rows, times: size[rows])
 
