@@ -6,6 +6,7 @@ Knows nothing of terminals or pages.
 from dataclasses import dataclass
 
 from feedrank.features import NAMES
+from feedrank.pipeline.stages import Scorer
 from feedrank.registry import Manifest, Registry
 from feedrank.store import LogStore
 from feedrank.training import baselines
@@ -27,6 +28,7 @@ class Scored:
     """A model's scores (n,) on the data set of a period."""
 
     reference: str  # NAME@VERSION, or "prior"
+    scorer: Scorer
     manifest: Manifest | None
     counter_delay_s: float
     period: Period
@@ -51,7 +53,7 @@ def score_period(store: LogStore, registry: Registry, trial: Trial, watch: Watch
     wanted = {*scorer.features} if logged else {*scorer.features, *baselines.FEATURES, *GROUPED_BY}
     features = tuple(name for name in NAMES if name in wanted)
     dataset = build(period.facts, period.examples, view, features, watch("replaying impressions", len(period.examples)))
-    return Scored(reference, manifest, delay / SECOND, period, dataset, margins(dataset, scorer))
+    return Scored(reference, scorer, manifest, delay / SECOND, period, dataset, margins(dataset, scorer))
 
 
 def audit_model(
