@@ -24,11 +24,12 @@ from feedrank.types import SECOND
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 OFF = {"calibration": 0.0, "floor_new": 0.0, "floor_small": 0.0}
-TRIED = (("calibration", (0.1, 0.2, 0.5)), ("floor_new", (0.1, 0.2, 0.5)), ("floor_small", (0.1, 0.2)))
+TRIED = (("calibration", (0.05, 0.1, 0.2, 0.5)), ("floor_new", (0.1, 0.2, 0.5)), ("floor_small", (0.1, 0.2)))
 VARIANTS = {
     "off": SelectorSettings(**OFF),
     "default": SelectorSettings(),
     **{f"{name} {v}": SelectorSettings(**OFF | {name: v}) for name, values in TRIED for v in values},
+    "all at 0.1": SelectorSettings(calibration=0.1, floor_new=0.1, floor_small=0.1),
     "no MMR": SelectorSettings(**OFF | {"diversity": 0.0}),
 }
 

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from feedrank.analysis.page import NOTHING, Block, Callout, Cell, Plot, Section, Status, Table, Text
+from feedrank.analysis.model_report.spans import AROUND_ROWS, ROW_HEIGHT, error_bars, spread
+from feedrank.analysis.page import Block, Callout, Cell, Plot, Section, Status, Table, Text
 from feedrank.analysis.theme import BLUE, MUTED, VERMILION
 from feedrank.training.audit.audit import MODEL, Audit, Origin
 from feedrank.training.audit.beyond import Beyond
 from feedrank.training.audit.exposure import GroupExposure
 from feedrank.training.audit.settings import Guardrail
 from feedrank.training.audit.users import UserGroup
-from feedrank.training.bootstrap import Interval
 
 TWO_SIDED = 1.96  # standard errors to either side of a 95% interval
-ROW_HEIGHT, AROUND_ROWS = 26, 110  # pixels of a figure with one row a group
 
 
 def audit_sections(audit: Audit) -> list[Section]:
@@ -28,13 +27,6 @@ def audit_sections(audit: Audit) -> list[Section]:
         Section("Exposure of items", _exposure(audit)),
         Section("Quality for groups of users", _users(audit)),
     ]
-
-
-def spread(interval: Interval, decimals: int = 3) -> str:
-    """An interval in words; a dash where there is none."""
-    if interval.mean != interval.mean:
-        return NOTHING
-    return f"{interval.low:.{decimals}f} to {interval.high:.{decimals}f}"
 
 
 def _verdict(audit: Audit) -> list[Block]:
@@ -139,7 +131,7 @@ def _exposure_figure(exposures: Sequence[GroupExposure]) -> go.Figure:
         name="exposure, 95%",
         mode="markers",
         marker={"color": BLUE, "size": 9},
-        error_x=_bars([e.exposure for e in exposures]),
+        error_x=error_bars([e.exposure for e in exposures]),
     )
     figure.update_xaxes(title="share", rangemode="tozero", tickformat=".0%")
     figure.update_yaxes(autorange="reversed", type="category")
@@ -186,13 +178,3 @@ def _users_figure(groups: Sequence[UserGroup], limit: float) -> go.Figure:
     figure.update_xaxes(title="difference in AUC from all other users, with its 95% interval")
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
-
-
-def _bars(spans: Sequence[Interval]) -> dict[str, object]:
-    return {
-        "symmetric": False,
-        "array": [span.high - span.mean for span in spans],
-        "arrayminus": [span.mean - span.low for span in spans],
-        "color": BLUE,
-        "thickness": 1.5,
-    }
