@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from feedrank.settings import Settings
+from feedrank.store.sqlite import SqliteStore
+from tests.e2e.test_train_on_slates import FEEDS, serve_and_click
 from tests.news_stream import news_stream
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +104,29 @@ def test_bad_input_is_said_before_any_work(data_dir: Path, models_dir: Path, tmp
     assert refused.returncode == 2 and "coverages" in refused.stderr
     assert not (tmp_path / "report.html").exists()
     assert "Traceback" not in absent.stderr + refused.stderr
+
+
+def test_slates_of_a_real_server_are_audited_as_served(serve: Callable[..., str], tmp_path: Path) -> None:
+    serve_and_click(serve(tmp_path / "data", "--no-indexer"))
+    store = SqliteStore.open(tmp_path / "data", Settings())
+    deadline = time.monotonic() + 10  # slates are written behind the reply
+    while len(list(store.slates(0, 2**62))) < FEEDS and time.monotonic() < deadline:
+        time.sleep(0.1)
+    store.close()
+    found = tmp_path / "audit.json"
+    done = run(
+        "audit.py",
+        "--data-dir",
+        tmp_path / "data",
+        "--model",
+        "prior",
+        "--from",
+        "2020-01-01T00:00:00",
+        "--json",
+        found,
+    )
+    assert done.returncode in (0, 3), done.stderr
+    values = json.loads(found.read_text())
+    assert values["origin"] == "slates as they were served"
+    assert values["lists"] > FEEDS / 2 and set(values["beyond"]) == {"model"}
+    assert {e["value"] for e in values["item_groups"] if e["grouping"] == "category"} == {"c0", "c1", "c2"}

@@ -1,6 +1,7 @@
 """A whole audit of a small world: lists in the model's order, slates as served, RADio by hand, JSON that is JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from feedrank.training.period import END, Period
 from feedrank.training.replay import Impression
 from feedrank.v1 import log_pb2 as log
 from tests.unit.training.audit.test_measures import lists_of
+
+LENIENT = AuditSettings(near_duplicates=None)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,22 @@ def test_an_audit_of_imported_impressions(everything: Period, data: Dataset) -> 
     by_category = [e for e in found.exposures if e.grouping == "category"]
     assert sum(e.supply for e in by_category) == pytest.approx(1.0)
     assert sum(e.exposure.mean for e in by_category) == pytest.approx(1.0)
+
+
+def test_an_audit_of_slates_is_of_what_was_served(everything: Period, data: Dataset) -> None:
+    """The scores say the opposite of what was shown: they judge users, and leave the lists alone."""
+    served_ones = [
+        replace(e, slate=log.Slate(shown=range(4), candidate_rows=e.impression.rows)) for e in everything.examples
+    ]
+    found = audit(
+        replace(everything, examples=served_ones), data, -np.arange(len(data.labels), dtype=np.float64), END, LENIENT
+    )
+    assert found.origin == Origin.SERVED and set(found.beyond) == {MODEL}
+    lists = served(served_ones)
+    assert (lists.top[:, :4] >= 0).all() and (lists.top[:, 4:] < 0).all()
+    age = {e.value: e for e in found.exposures if e.grouping == "item age"}
+    assert age["new"].supply + age["older"].supply == pytest.approx(1.0)
+    assert {g.grouping for g in found.groups} >= {"activity", "history length"}
 
 
 def test_reading_is_what_the_log_says_up_to_then(everything: Period) -> None:
