@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from feedrank.analysis.model_report.spans import AROUND_ROWS, ROW_HEIGHT, error_bars, spread
-from feedrank.analysis.page import Block, Callout, Cell, Plot, Section, Status, Table, Text
+from feedrank.analysis.page import NOTHING, Block, Callout, Cell, Plot, Section, Status, Table, Text
 from feedrank.analysis.theme import BLUE, MUTED, VERMILION
 from feedrank.training.audit.audit import MODEL, Audit, Origin
 from feedrank.training.audit.beyond import Beyond
@@ -142,6 +142,7 @@ def _users(audit: Audit) -> list[Block]:
     groups = audit.groups
     if not groups:
         return [Text("The log does not tell users apart by anything: there are no groups to compare.")]
+    popular = {(g.grouping, g.value): f"{g.contrast.difference:+.3f}" for g in audit.groups_by_popularity}
     rows: list[list[Cell]] = [
         [
             g.grouping,
@@ -151,14 +152,17 @@ def _users(audit: Audit) -> list[Block]:
             g.auc,
             f"{g.contrast.difference:+.3f}",
             g.contrast.error,
+            popular.get((g.grouping, g.value), NOTHING),
             g.p if g.p == g.p else "too few users",
         ]
         for g in groups
     ]
-    columns = ("by", "group", "impressions", "users", "AUC", "less the others'", "standard error", "p")
+    columns = ("by", "group", "impressions", "users", "AUC", "less others'", "error", "popularity's", "p")
     text = Text(
         "Mean per-impression AUC of each group against all other users. The dashed line is the limit; p is the "
-        "corrected chance of a difference this low in a group that is just at the limit."
+        "corrected chance of a difference this low in a group that is just at the limit. Popularity's is the same "
+        "difference under a ranking by recent clicks: where it is as low, the group is harder to rank for, and not "
+        "neglected by this model alone."
     )
     return [text, Plot(_users_figure(groups, -audit.settings.user_gap)), Table(columns, rows)]
 

@@ -97,14 +97,10 @@ def _protocol(found: Findings, command: str) -> list[Block]:
 def _slices(slices: Sequence[Slice]) -> list[Block]:
     rows: list[list[Cell]] = []
     for each in slices:
-        values: list[Cell] = []
-        for key in METRICS:
-            interval = each.intervals[key]
-            values.append(interval.mean)
-            if key in ("auc", "ndcg@10"):
-                values.append(spread(interval))
+        auc, mrr, _, ndcg_10 = (each.intervals[key] for key in METRICS)
+        values = (auc.mean, spread(auc), mrr.mean, ndcg_10.mean, spread(ndcg_10))
         rows.append([each.name, each.value, each.impressions, each.users, *values])
-    columns = ("by", "group", "impressions", "users", "AUC", "95%", "MRR", "nDCG@5", "nDCG@10", "95%")
+    columns = ("by", "group", "impressions", "users", "AUC", "95%", "MRR", "nDCG@10", "95%")
     labels = [f"{each.name}: {each.value}" for each in slices]
     figure = go.Figure(layout={"height": ROW_HEIGHT * len(labels) + AROUND_ROWS, "showlegend": False})
     spans = [each.intervals["auc"] for each in slices]

@@ -59,6 +59,7 @@ def test_an_audit_of_imported_impressions(everything: Period, data: Dataset) -> 
     assert found.passed == all(rail.passed for rail in found.guardrails)
     values = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert values["beyond"]["model"]["intra_list_distance"] is None
+    assert [(g.grouping, g.value) for g in found.groups_by_popularity] == [(g.grouping, g.value) for g in found.groups]
     by_category = [e for e in found.exposures if e.grouping == "category"]
     assert sum(e.supply for e in by_category) == pytest.approx(1.0)
     assert sum(e.exposure.mean for e in by_category) == pytest.approx(1.0)
