@@ -84,13 +84,13 @@ def find_out(
         sorted(curve, key=lambda point: point.at),
         slice_table(dataset, scored.scores, background),
         explained,
-        _reliability(scored),
+        reliability_of(scored),
         audit,
         _warnings(scored, trial),
     )
 
 
-def _reliability(scored: Scored) -> Reliability | None:
+def reliability_of(scored: Scored) -> Reliability | None:
     """That of the probabilities of what was seen, if the scorer gives any."""
     seen = scored.dataset.judged()
     columns = scored.scorer.score(np.ascontiguousarray(seen.columns(scored.scorer.features)))
