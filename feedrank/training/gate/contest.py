@@ -5,7 +5,7 @@ they share it. Knows nothing of what follows from the difference.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,13 +18,13 @@ from feedrank.training.dataset import Dataset, View, build
 from feedrank.training.evaluate import load_scorer
 from feedrank.training.impressions import Example
 from feedrank.training.judge import margins
-from feedrank.training.metrics import PerImpression, judge
+from feedrank.training.metrics import judge
 from feedrank.training.period import AUTO_SPACE, END, Period, choose_space, read_period
+from feedrank.training.slices import columns_of
 from feedrank.training.times import format_time
 from feedrank.training.train import Watch, unwatched
 from feedrank.types import F64, I64, SECOND, Micros
 
-METRICS = ("auc", "mrr", "ndcg@5", "ndcg@10")  # the columns of a contestant's `quality`
 RESAMPLES = 4_000  # a decision hangs on the ends of these intervals: they are good to a twentieth of their width
 SEED = 1
 
@@ -60,16 +60,16 @@ class Contest:
     b: Contestant
     data: Dataset  # with the columns `a` reads, and those asked for besides
     margins: tuple[F64, F64]  # of a and of b, (n,) each
-    quality: tuple[F64, F64]  # METRICS by impression, (r, 4) each
+    quality: tuple[F64, F64]  # slices.METRICS by impression, (r, 4) each
     users: I64  # (r,) numbers, see bootstrap.numbered
     counter_delay: Micros
 
     def differences(self) -> F64:
-        """METRICS of a minus those of b, (r, 4)."""
+        """The metrics of a minus those of b, (r, 4)."""
         return self.quality[0] - self.quality[1]
 
     def intervals(self) -> list[Interval]:
-        """The mean of each of METRICS, a minus b, with its 95% interval by the paired bootstrap over users."""
+        """The mean of each metric, a minus b, with its 95% interval by the paired bootstrap over users."""
         return paired(*self.quality, self.users, SEED, RESAMPLES)
 
     def effective_users(self) -> float:
@@ -86,44 +86,50 @@ def contestant(registry: Registry, model: str) -> Contestant:
     return Contestant(reference, scorer, manifest)
 
 
-def contest(
-    store: LogStore,
-    a: Contestant,
-    b: Contestant,
-    stretch: Stretch,
-    watch: Watch = unwatched,
-    besides: Sequence[str] = (),
-) -> Contest:
-    """Replays the impressions of a stretch for two models, and judges both.
+def contest(store: LogStore, a: Contestant, b: Contestant, stretch: Stretch, watch: Watch = unwatched) -> Contest:
+    """Replays the impressions of a stretch for two models, and judges both. Raises what its two steps do."""
+    return held(read_stretch(store, a, b, stretch, watch), a, b, stretch, watch)
 
-    `besides` names features to keep beside those `a` reads. InvalidInput where there is nothing to judge by, where the
-    models were trained with different counter delays and none is given, and for slates served in a vector space that a
-    model does not read.
-    """
-    delay = shared_delay(a, b) if stretch.counter_delay is None else stretch.counter_delay
-    spaces = _spaces(a, b)
-    period = read_period(
-        store, stretch.start, stretch.until, space=spaces[0], progress=watch("reading the log", store.position())
-    )
+
+def read_stretch(store: LogStore, a: Contestant, b: Contestant, stretch: Stretch, watch: Watch = unwatched) -> Period:
+    """The impressions of a stretch with both labels, in the vector space of `a`. InvalidInput where there are none."""
+    space, _ = _spaces(a, b)
+    reading = watch("reading the log", store.position())
+    period = read_period(store, stretch.start, stretch.until, space=space, progress=reading)
     examples = [example for example in period.examples if _tells(example)]
     if not examples:
         raise InvalidInput(
             f"none of the {len(period.examples)} impressions of the period has both a clicked and an unclicked item: "
             "there is nothing to judge by"
         )
+    return replace(period, examples=examples)
+
+
+def held(
+    period: Period,
+    a: Contestant,
+    b: Contestant,
+    stretch: Stretch,
+    watch: Watch = unwatched,
+    besides: Sequence[str] = (),
+) -> Contest:
+    """The contest over a period that was read for it. `besides` names features to keep beside those `a` reads.
+
+    InvalidInput where the models were trained with different counter delays and none is given, and for slates served in
+    a vector space that a model does not read.
+    """
+    delay = shared_delay(a, b) if stretch.counter_delay is None else stretch.counter_delay
+    mine, others = _spaces(a, b)
     wanted = tuple(dict.fromkeys((*a.scorer.features, *besides)))
-    if spaces[0] == spaces[1]:
-        data = _replayed(
-            period, examples, delay, period.space, tuple(dict.fromkeys((*wanted, *b.scorer.features))), watch
-        )
-        other = data
+    if mine == others:
+        everything = tuple(dict.fromkeys((*wanted, *b.scorer.features)))
+        data = other = _replayed(period, delay, period.space, everything, watch)
     else:
-        data = _replayed(period, examples, delay, period.space, wanted, watch)
-        other_space = choose_space(period.facts, spaces[1])
-        other = _replayed(period, examples, delay, other_space, b.scorer.features, watch)
+        data = _replayed(period, delay, period.space, wanted, watch)
+        other = _replayed(period, delay, choose_space(period.facts, others), b.scorer.features, watch)
     scores = margins(data, a.scorer), margins(other, b.scorer)
-    quality = tuple(_columns(judge(data.labels, margin, data.offsets)) for margin in scores)
-    return Contest(a, b, data, scores, (quality[0], quality[1]), numbered(data.user_ids), delay)
+    quality_a, quality_b = (columns_of(judge(data.labels, margin, data.offsets)) for margin in scores)
+    return Contest(a, b, data, scores, (quality_a, quality_b), numbered(data.user_ids), delay)
 
 
 def shared_delay(a: Contestant, b: Contestant) -> Micros:
@@ -167,20 +173,14 @@ def _tells(example: Example) -> bool:
     return bool(clicked.any() and not clicked.all())
 
 
-def _replayed(
-    period: Period, examples: Sequence[Example], delay: Micros, space: str, features: tuple[str, ...], watch: Watch
-) -> Dataset:
+def _replayed(period: Period, delay: Micros, space: str, features: tuple[str, ...], watch: Watch) -> Dataset:
     """Rows of what was seen. Slates are replayed in the space they were served in, so it must be this one."""
-    for example in examples:
+    for example in period.examples:
         served = "" if example.slate is None else example.slate.vector_space
         if served and space and served != space:
             raise InvalidInput(
                 f"slates of the period were served in vector space {served!r}: a model that reads {space!r} cannot be "
                 "judged by them; choose a period without"
             )
-    progress = watch(f"replaying impressions{f' in {space}' if space else ''}", len(examples))
-    return build(period.facts, examples, View(delay, space), features, progress).judged()
-
-
-def _columns(found: PerImpression) -> F64:
-    return np.stack([found.auc, found.mrr, found.ndcg_5, found.ndcg_10], axis=1)
+    progress = watch(f"replaying impressions{f' in {space}' if space else ''}", len(period.examples))
+    return build(period.facts, period.examples, View(delay, space), features, progress).judged()

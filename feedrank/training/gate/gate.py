@@ -12,7 +12,6 @@ from feedrank.errors import InvalidInput, NotFound, RegistryError
 from feedrank.registry import Compared, GateRecord, GuardrailRecord, Registry
 from feedrank.store import LogStore
 from feedrank.training.gate.contest import (
-    METRICS,
     Contest,
     Contestant,
     Stretch,
@@ -23,6 +22,7 @@ from feedrank.training.gate.contest import (
 )
 from feedrank.training.gate.rules import DECIDING, Outcome, Terms, outcome
 from feedrank.training.period import END
+from feedrank.training.slices import METRICS
 from feedrank.training.times import format_time
 from feedrank.training.train import Watch, unwatched
 from feedrank.types import SECOND, Micros

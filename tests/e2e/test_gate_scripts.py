@@ -1,0 +1,207 @@
+"""The gate by its commands, as processes: promote, roll back, history; retraining by the clock, killed, twice at once,
+on a full disk.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feedrank.features import fingerprint_of
+from feedrank.registry import Registry
+from feedrank.settings import Settings
+from feedrank.store.sqlite import SqliteStore
+from feedrank.training.dataset import View, build
+from feedrank.training.gate.retrain import alone
+from feedrank.training.period import read_period
+from feedrank.types import HOUR
+from tests.news_stream import T0, news_stream
+from tests.rankers import CUT, GOOD, POOR, publish
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 200
+PROMOTED, FAILED, REFUSED, NOT_PROMOTED, ALREADY_RUNNING = 0, 1, 2, 3, 4
+
+
+def command(script: str, *arguments: object) -> list[str]:
+    return [sys.executable, str(ROOT / "scripts" / script), *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FEEDRANK_")}
+    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+
+
+def run(script: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(script, *arguments),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    news_stream(users=160).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two_models(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models good and poor, trained on what came before CUT; poor is champion. To be copied."""
+    folder = tmp_path_factory.mktemp("models")
+    store = SqliteStore.open(data_dir, Settings())
+    early = read_period(store, until=CUT, blind=True)
+    store.close()
+    rows = build(early.facts, early.examples, View(), (*GOOD, *POOR))
+    for name, features in (("good", GOOD), ("poor", POOR)):
+        publish(folder, name, rows, features)
+    Registry(folder, fingerprint_of).set_alias("champion", "poor", "the first trained model")
+    return folder
+
+
+@pytest.fixture
+def models_dir(two_models: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(two_models, tmp_path / "models"))
+
+
+def names_of(folder: Path) -> list[str]:
+    """Everything in the folders of models."""
+    return sorted(path.name for path in folder.glob("*/*"))
+
+
+def test_promote_proves_refuses_forces_and_remembers(data_dir: Path, models_dir: Path, tmp_path: Path) -> None:
+    registry = Registry(models_dir, fingerprint_of)
+    good, poor = registry.resolve("good"), registry.resolve("poor")
+    common = ("--models-dir", models_dir, "--data-dir", data_dir, "--json", tmp_path / "out.json")
+
+    def written() -> dict[str, Any]:
+        found = json.loads((tmp_path / "out.json").read_text())
+        assert isinstance(found, dict)
+        return found
+
+    done = run("promote.py", "good", *common)
+    assert done.returncode == PROMOTED, done.stderr
+    assert "is better" in done.stdout and f"champion is {good}; it was {poor}" in done.stdout
+    assert written()["promoted"] is True and written()["gate"]["measures"][0]["low"] > 0
+
+    refused = run("promote.py", poor, *common)
+    assert refused.returncode == REFUSED and "refused: it is worse" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert (written()["promoted"], written()["gate"]["against"]) == (False, ["is worse"])
+    assert registry.resolve_alias("champion") == good
+
+    back = run("rollback.py", "champion", "--models-dir", models_dir)
+    assert back.returncode == 0 and registry.resolve_alias("champion") == poor
+    forced = run("promote.py", good, "--models-dir", models_dir, "--force", "--reason", "we have seen enough")
+    assert forced.returncode == PROMOTED, forced.stderr
+    assert registry.resolve_alias("champion") == good
+
+    history = run("models.py", "--history", "--models-dir", models_dir, "--json", tmp_path / "out.json")
+    flat = " ".join(history.stdout.replace("│", " ").split())
+    for words in ("we have seen enough", "is better", "rolled back by hand"):
+        assert words in flat
+    kept = [(change["reference"], (change["gate"] or {}).get("forced")) for change in written()["history"]]
+    assert kept == [(poor, None), (good, False), (poor, None), (good, True)]
+    listed = run("models.py", "--models-dir", models_dir)
+    assert good in listed.stdout and poor in listed.stdout
+
+
+def test_an_altered_version_is_refused_even_if_forced(data_dir: Path, models_dir: Path) -> None:
+    registry = Registry(models_dir, fingerprint_of)
+    name, _, version = registry.resolve("good").partition("@")
+    (models_dir / name / version / "golden.npz").write_bytes(b"")
+    done = run("promote.py", "good", "--models-dir", models_dir, "--force", "--reason", "I insist")
+    assert done.returncode == FAILED
+    assert "altered since it was registered" in done.stderr and "Traceback" not in done.stderr
+    assert registry.resolve_alias("champion") == registry.resolve("poor")
+
+
+def retraining(data_dir: Path, models_dir: Path, *more: object) -> tuple[object, ...]:
+    return ("--data-dir", data_dir, "--models-dir", models_dir, "--name", "nightly", "--holdout-hours", 36, *more)
+
+
+def test_retraining_promotes_what_is_better_and_says_so_in_one_line(data_dir: Path, models_dir: Path) -> None:
+    registry = Registry(models_dir, fingerprint_of)
+    first = run("retrain.py", *retraining(data_dir, models_dir))
+    assert first.returncode == PROMOTED, first.stderr
+    assert first.stdout.count("\n") == 1
+    line = json.loads(first.stdout)
+    assert line["promoted"] and line["gate"]["outcome"] == "better"
+    assert registry.resolve_alias("champion") == line["model"] == registry.resolve("nightly")
+    assert line["trained_on"]["until"] <= line["gate"]["start"], "judged on what it never saw"
+    assert line["gate"]["until"] > T0 + 95 * HOUR
+
+    again = run("retrain.py", *retraining(data_dir, models_dir))
+    assert again.returncode == NOT_PROMOTED, again.stderr
+    line = json.loads(again.stdout)
+    assert (line["promoted"], line["gate"]["outcome"]) == (False, "not worse")
+    assert "not proven better" in again.stderr
+    assert registry.resolve_alias("champion") == line["gate"]["champion"] != line["model"]
+
+
+def test_a_second_retraining_at_the_same_time_does_nothing(data_dir: Path, models_dir: Path) -> None:
+    with alone(models_dir) as only:
+        assert only
+        before = names_of(models_dir)
+        second = run("retrain.py", *retraining(data_dir, models_dir))
+        assert second.returncode == ALREADY_RUNNING
+        assert "another retraining" in second.stderr and second.stdout == ""
+        assert names_of(models_dir) == before
+
+
+def test_a_full_disk_leaves_no_version(data_dir: Path, models_dir: Path) -> None:
+    """No file may grow past 64 KiB: less than this model, more than the store wants for itself."""
+    before = names_of(models_dir)
+    done = run(
+        "retrain.py",
+        *retraining(data_dir, models_dir),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536)),
+    )
+    assert done.returncode == FAILED, done.stderr
+    assert "the version could not be written: File too large" in done.stderr and "Traceback" not in done.stderr
+    assert names_of(models_dir) == before
+    assert Registry(models_dir, fingerprint_of).resolve_alias("champion").startswith("poor@")
+
+
+def test_killed_at_any_moment_it_leaves_no_half_version_and_the_next_run_clears_up(
+    data_dir: Path, models_dir: Path
+) -> None:
+    """Killed while it works, and while the version is being written: that moment is waited for."""
+    before = names_of(models_dir)
+    registry = Registry(models_dir, fingerprint_of)
+    for moment in (2.5, None):
+        process = subprocess.Popen(
+            command("retrain.py", *retraining(data_dir, models_dir)),
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + TIMEOUT_S
+        while moment is None and not list(models_dir.glob("nightly/.new-*")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        time.sleep(moment or 0)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    (left,) = models_dir.glob("nightly/.new-*")
+    assert [name for name in names_of(models_dir) if name != left.name] == before, "no version of that name"
+    assert registry.load("champion").reference == registry.resolve("poor")
+    done = run("retrain.py", *retraining(data_dir, models_dir))
+    assert done.returncode == PROMOTED, done.stderr
+    line = json.loads(done.stdout)
+    assert line["swept"] == [f"nightly/{left.name}"]
+    assert names_of(models_dir) == sorted([*before, line["model"].partition("@")[2]])
