@@ -24,6 +24,7 @@ class Background:
     categories: AnyArray  # (rows,) str objects
     sources: AnyArray  # (rows,) str objects
     regions: AnyArray  # (rows,) str objects: where an item may be shown, sorted and '|'-joined
+    sentiments: AnyArray  # (rows,) str objects: the attribute "sentiment" or "sentiment_label", a number or a word
     published_at: I64  # (rows,) microseconds, 0 where unknown
     first_seen: I64  # (rows,) when the log first named the item
     joined: Mapping[str, Micros] = field(default_factory=dict)  # when the log first heard of each user
@@ -40,7 +41,7 @@ def read_background(facts: Sequence[Fact], examples: Sequence[Example] = ()) -> 
     rows = max((max(fact.rows, default=-1) for fact in facts if isinstance(fact, EventRecorded)), default=-1)
     rows = max([rows, *(fact.row for fact in facts if isinstance(fact, ItemUpserted))]) + 1
     rows = max([rows, *(max(e.impression.rows, default=-1) + 1 for e in examples)])
-    words = {name: np.full(rows, "", object) for name in ("category", "source", "regions")}
+    words = {name: np.full(rows, "", object) for name in ("category", "source", "regions", "sentiment")}
     published_at, first_seen = np.zeros(rows, np.int64), np.full(rows, NEVER)
     joined: dict[str, Micros] = {}
     attributes: dict[str, dict[str, str]] = {}
@@ -55,6 +56,9 @@ def read_background(facts: Sequence[Fact], examples: Sequence[Example] = ()) -> 
             item = fact.item
             words["category"][fact.row], words["source"][fact.row] = item.category, item.source
             words["regions"][fact.row] = "|".join(sorted(set(item.regions)))
+            words["sentiment"][fact.row] = item.attributes.get("sentiment") or item.attributes.get(
+                "sentiment_label", ""
+            )
             first_seen[fact.row] = min(first_seen[fact.row], fact.time)
             if item.HasField("published_at"):
                 published_at[fact.row] = item.published_at.ToMicroseconds()
@@ -65,6 +69,7 @@ def read_background(facts: Sequence[Fact], examples: Sequence[Example] = ()) -> 
         words["category"],
         words["source"],
         words["regions"],
+        words["sentiment"],
         published_at,
         first_seen,
         joined,

@@ -6,7 +6,7 @@ hour, the device, the account. Knows nothing of scorers, of the log, or of how a
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,15 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class Slicing:
-    """A way to part impressions: `group` (r,) is an index into `values`, -1 for what belongs to none."""
+    """A way to part impressions: `group` (r,) is an index into `values`, -1 for what belongs to none.
+
+    `of_users`: it parts them by who asked and how, not by what was clicked or when.
+    """
 
     name: str
     values: tuple[str, ...]
     group: I64
+    of_users: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +163,14 @@ def _activity(dataset: Dataset) -> Slicing:
 def _item_age(dataset: Dataset) -> Slicing:
     clicked = _clicked(dataset)
     ages = dataset.columns(("age_hours",))[:, 0].astype(np.float64)
-    return _banded("age of the clicked item", np.where(clicked >= 0, ages[clicked], np.nan), AGE_EDGES)
+    sliced = _banded("age of the clicked item", np.where(clicked >= 0, ages[clicked], np.nan), AGE_EDGES)
+    return replace(sliced, of_users=False)
 
 
 def _hour(dataset: Dataset) -> Slicing:
     hours = np.arange(0, 24, HOURS_A_BLOCK).tolist()
     values = tuple(f"{hour:02}-{hour + HOURS_A_BLOCK:02} UTC" for hour in hours)
-    return Slicing("hour", values, dataset.times % DAY // HOUR // HOURS_A_BLOCK)
+    return Slicing("hour", values, dataset.times % DAY // HOUR // HOURS_A_BLOCK, of_users=False)
 
 
 def _device(dataset: Dataset) -> Slicing:
@@ -178,7 +183,7 @@ def _category(dataset: Dataset, background: Background) -> Slicing:
     clicked = _clicked(dataset)
     words = background.categories[dataset.item_rows[np.maximum(clicked, 0)]] if len(dataset.item_rows) else clicked
     sliced = _worded("category of the clicked item", words.tolist())
-    return Slicing(sliced.name, sliced.values, np.where(clicked < 0, -1, sliced.group))
+    return replace(sliced, group=np.where(clicked < 0, -1, sliced.group), of_users=False)
 
 
 def _tenure(dataset: Dataset, background: Background) -> Slicing:

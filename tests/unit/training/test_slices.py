@@ -41,7 +41,7 @@ def background_of(joined: dict[str, int], attributes: dict[str, dict[str, str]],
     words = np.array(["sport", "culture", ""], object)
     contexts = {(f"u{i}", f"r{i}"): Context(region=region) for i, region in enumerate(regions)}
     nothing = np.zeros(3, np.int64)
-    return Background(words, words, words, nothing, nothing, joined, attributes, contexts)
+    return Background(words, words, words, words, nothing, nothing, joined, attributes, contexts)
 
 
 def test_impressions_fall_into_the_groups_the_edges_say() -> None:
