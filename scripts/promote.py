@@ -11,6 +11,7 @@ from feedrank.registry import GateRecord, Registry
 from feedrank.serving.activation import activate
 from feedrank.serving.duty import wall_clock
 from feedrank.settings import Settings
+from feedrank.training.audit.settings import AuditSettings, read_audit_settings
 from feedrank.training.console import console_for, err, opened, reported_errors, watching, write_json
 from feedrank.training.gate import Challenge, Terms, decide, described
 from feedrank.training.period import END
@@ -38,6 +39,10 @@ def main(
     allow_equal: Annotated[
         bool, typer.Option("--allow-equal", help="Proven not worse is enough: for fresher data.")
     ] = False,
+    limits: Annotated[
+        Path | None,
+        typer.Option(help="The audit's limits, a TOML file; by default its own.", exists=True, dir_okay=False),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the alias's history.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Whatever speaks against it; give a reason.")] = False,
     alias: Annotated[str | None, typer.Option(help="The alias; by default FEEDRANK_CHAMPION, or champion.")] = None,
@@ -67,6 +72,7 @@ def main(
             parse_time(until) if until else END,
             None if counter_delay is None else round(counter_delay * SECOND),
             Terms(allow_equal),
+            read_audit_settings(limits) if limits else AuditSettings(),
         )
         behind: tuple[str, ...] = ()
         if data_dir is None:

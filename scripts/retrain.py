@@ -16,6 +16,7 @@ from feedrank.registry import Registry
 from feedrank.serving.activation import activate
 from feedrank.serving.duty import wall_clock
 from feedrank.settings import Settings
+from feedrank.training.audit.settings import AuditSettings, read_audit_settings
 from feedrank.training.console import err, opened, reported_errors, watching
 from feedrank.training.feature_choice import read_names
 from feedrank.training.fit import FitParams
@@ -42,6 +43,10 @@ def main(
     allow_equal: Annotated[
         bool, typer.Option("--allow-equal", help="Promote what is proven not worse, for its fresher data.")
     ] = False,
+    limits: Annotated[
+        Path | None,
+        typer.Option(help="The audit's limits, a TOML file; by default its own.", exists=True, dir_okay=False),
+    ] = None,
     counter_delay: Annotated[
         float, typer.Option(min=0, help="Seconds by which item counters lag behind imported events.")
     ] = 0.0,
@@ -81,6 +86,7 @@ def main(
             round(holdout_hours * HOUR),
             None if days is None else round(days * DAY),
             Terms(allow_equal),
+            read_audit_settings(limits) if limits else AuditSettings(),
         )
         with alone(models) as only, opened(data_dir) as store:
             if not only:

@@ -27,7 +27,7 @@ class GuardrailRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    value: float
+    value: float | None  # None: it could not be measured, and passes
     limit: float
     passed: bool
 

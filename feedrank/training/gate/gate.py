@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from feedrank.errors import InvalidInput, NotFound, RegistryError
-from feedrank.registry import Compared, GateRecord, GuardrailRecord, Registry
+from feedrank.registry import Compared, GateRecord, Registry
 from feedrank.store import LogStore
+from feedrank.training.audit.settings import AuditSettings
 from feedrank.training.gate.contest import (
     Contest,
     Contestant,
     Stretch,
-    contest,
     contestant,
+    held,
     held_out_from,
     overlaps,
+    read_stretch,
 )
+from feedrank.training.gate.guardrails import AUDITED, guardrails
 from feedrank.training.gate.rules import DECIDING, Outcome, Terms, outcome
 from feedrank.training.period import END
 from feedrank.training.slices import METRICS
@@ -38,13 +41,13 @@ class Challenge:
     until: Micros = END
     counter_delay: Micros | None = None  # None: as both were trained
     terms: Terms = field(default_factory=Terms)
+    limits: AuditSettings = field(default_factory=AuditSettings)
 
 
 def decide(
     store: LogStore | None,
     registry: Registry,
     challenge: Challenge,
-    guardrails: Sequence[GuardrailRecord] = (),
     watch: Watch = unwatched,
 ) -> GateRecord:
     """What speaks against the challenger, if anything, with the figures it rests on.
@@ -53,29 +56,18 @@ def decide(
     be. NotFound for an unknown challenger, RegistryError for one that is damaged or does not fit this code.
     """
     challenger = contestant(registry, challenge.model)
-    failed = tuple(
-        f"fails the audit's guardrail {g.name!r}: {g.value:.4g}, and the limit is {g.limit:.4g}"
-        for g in guardrails
-        if not g.passed
-    )
     champion = registry.resolve_alias(challenge.alias)
-    record = GateRecord(
-        challenger=challenger.reference,
-        champion=champion,
-        outcome=Outcome.NOT_COMPARED,
-        guardrails=tuple(guardrails),
-        against=failed,
-    )
+    record = GateRecord(challenger=challenger.reference, champion=champion, outcome=Outcome.NOT_COMPARED)
     if not champion:
         return record
     try:
         holder = contestant(registry, champion)
     except (NotFound, RegistryError) as error:
         why = f"cannot be compared with {challenge.alias!r}, which does not load: {error}"
-        return record.model_copy(update={"against": (*failed, why)})
+        return record.model_copy(update={"against": (why,)})
     doubts = _other_conditions(challenger, holder)
     found, said = _compared(store, challenger, holder, challenge, watch, doubts)
-    return record.model_copy(update={**found, "against": (*failed, *doubts, *said)})
+    return record.model_copy(update={**found, "against": (*doubts, *said)})
 
 
 def measures(found: Contest) -> tuple[Compared, ...]:
@@ -135,11 +127,18 @@ def _compared(
         if learned:
             return {}, (f"cannot be judged from {format_time(start)} on, which is not held out: {'; '.join(learned)}",)
         stretch = Stretch(start, challenge.until, challenge.counter_delay)
-        found = contest(store, challenger, champion, stretch, watch)
+        period = read_stretch(store, challenger, champion, stretch, watch)
+        found = held(period, challenger, champion, stretch, watch, AUDITED)
     except InvalidInput as error:  # nothing to judge by proves nothing, but may be overruled
         return {"outcome": Outcome.UNPROVEN}, (f"is unproven: {error}",)
     figures = measures(found)
     result, said = outcome(figures, found.effective_users(), len(found.data), challenge.terms)
+    rails = guardrails(period, found, challenge.limits)
+    failed = tuple(
+        f"fails the audit's guardrail {g.name!r}: {g.value:.4g}, and the limit is {g.limit:.4g}"
+        for g in rails
+        if not g.passed
+    )
     fields: dict[str, object] = {
         "outcome": result,
         "start": int(found.data.times[0]),
@@ -148,11 +147,14 @@ def _compared(
         "impressions": len(found.data),
         "users": len(set(found.users.tolist())),
         "measures": figures,
+        "guardrails": rails,
     }
+    if result == Outcome.BETTER:
+        return fields, failed
     if result == Outcome.NOT_WORSE and challenge.terms.allow_equal:
         older = challenger.trained_until < champion.trained_until
-        return fields, (f"{said}; and it was trained on older data",) if older else ()
-    return fields, () if result == Outcome.BETTER else (said,)
+        return fields, (f"{said}; and it was trained on older data", *failed) if older else failed
+    return fields, (said, *failed)
 
 
 def _other_conditions(challenger: Contestant, champion: Contestant) -> list[str]:

@@ -14,6 +14,7 @@ from feedrank.errors import InvalidInput, RegistryError
 from feedrank.records import Kind
 from feedrank.registry import GateRecord, Registry
 from feedrank.store import LogStore
+from feedrank.training.audit.settings import AuditSettings
 from feedrank.training.facts import PAGE, Progress, no_progress
 from feedrank.training.gate.gate import Challenge, decide
 from feedrank.training.gate.rules import Terms
@@ -35,6 +36,7 @@ class Retraining:
     )
     window: Micros | None = None  # train on so much before the held-out stretch; None: on everything
     terms: Terms = field(default_factory=Terms)
+    limits: AuditSettings = field(default_factory=AuditSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def retrain(store: LogStore, registry: Registry, plan: Retraining, watch: Watch 
     trained = train(store, registry, replace(plan.assignment, start=start, until=cut), plan.alias, watch)
     if trained.made_champion:
         return Retrained(trained, _first(trained.reference), swept)
-    challenge = Challenge(trained.reference, plan.alias, cut, terms=plan.terms)
+    challenge = Challenge(trained.reference, plan.alias, cut, terms=plan.terms, limits=plan.limits)
     return Retrained(trained, decide(store, registry, challenge, watch=watch), swept)
 
 
