@@ -205,3 +205,17 @@ def test_killed_at_any_moment_it_leaves_no_half_version_and_the_next_run_clears_
     line = json.loads(done.stdout)
     assert line["swept"] == [f"nightly/{left.name}"]
     assert names_of(models_dir) == sorted([*before, line["model"].partition("@")[2]])
+
+
+def test_compare_writes_a_page_and_figures(data_dir: Path, models_dir: Path, tmp_path: Path) -> None:
+    common = ("--data-dir", data_dir, "--models-dir", models_dir, "--a", "good", "--b", "champion")
+    page, figures = tmp_path / "out.html", tmp_path / "out.json"
+    done = run("compare.py", *common, "--from", "2023-05-20T12:00:00", "--report", page, "--json", figures)
+    assert done.returncode == 0, done.stderr
+    assert "auc:" in done.stdout and str(page) in done.stdout.replace("\n", "")
+    found = json.loads(figures.read_text())
+    assert found["a"].startswith("good@") and found["b"].startswith("poor@")
+    assert found["all"]["auc"]["difference"] > 0 and found["all"]["auc"]["p"] < 0.001
+    assert "A ranks better: good@" in page.read_text()
+    refused = run("compare.py", *common, "--from", "2023-05-20", "--report", tmp_path / "no" / "out.html")
+    assert refused.returncode == REFUSED and "there is no folder" in refused.stderr

@@ -133,7 +133,9 @@ def _compared(
         return {"outcome": Outcome.UNPROVEN}, (f"is unproven: {error}",)
     figures = measures(found)
     result, said = outcome(figures, found.effective_users(), len(found.data), challenge.terms)
+    auditing = watch("auditing", 1)
     rails = guardrails(period, found, challenge.limits)
+    auditing(1)
     failed = tuple(
         f"fails the audit's guardrail {g.name!r}: {g.value:.4g}, and the limit is {g.limit:.4g}"
         for g in rails
