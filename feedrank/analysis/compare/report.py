@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from feedrank.analysis.compare.agreement import TOP
 from feedrank.analysis.compare.comparison import FEWEST_USERS, Comparison, Effect, Part
 from feedrank.analysis.compare.disagreements import FEWEST_ITEMS, Feeds, Place
-from feedrank.analysis.page import Block, Callout, Cell, Page, Plot, Section, Status, Table, Text
+from feedrank.analysis.page import Block, Callout, Cell, Code, Page, Plot, Section, Status, Table, Text
 from feedrank.training.slices import METRICS
 from feedrank.training.times import format_time
 from feedrank.types import SECOND
@@ -35,7 +35,6 @@ def report(comparison: Comparison, command: str) -> Page:
             f"{whole.users:,}, worth {found.effective_users():,.0f} equally active ones",
         ),
         ("Past", f"replayed from the log, item counters {found.counter_delay / SECOND:g} s late, for both alike"),
-        ("Command", command),
     ]
     return Page(
         f"{_short(found.a.reference)} against {_short(found.b.reference)}",
@@ -46,6 +45,7 @@ def report(comparison: Comparison, command: str) -> Page:
             Section("By slice", list(_slices(comparison))),
             Section("How alike the two are", list(_alike(comparison))),
             *_feeds(comparison),
+            Section("Made by", [Code(command)]),
         ],
     )
 
@@ -66,7 +66,7 @@ def _short(reference: str) -> str:
 
 def _verdict(comparison: Comparison) -> Callout:
     effect = comparison.whole.effects["auc"]
-    detail = f"AUC {effect.a:.4f} against {effect.b:.4f}: {_span(effect)}, p = {_p(effect.p_holm)} after Holm."
+    detail = f"AUC {effect.a:.4f} against {effect.b:.4f}: {_span(effect)}, p {_p(effect.p_holm)} after Holm."
     if not effect.difference.excludes_zero or effect.p_holm >= ALPHA:
         return Callout(Status.NOTE, "No difference is proven", detail)
     better, letter = (comparison.found.a, "A") if effect.difference.mean > 0 else (comparison.found.b, "B")
@@ -185,27 +185,23 @@ def _feeds(comparison: Comparison) -> list[Section]:
 
 
 def _side_by_side(feeds: Feeds) -> Table:
-    rows: list[Sequence[Cell]] = []
-    clicked: set[int] = set()
-    for i, (a, b) in enumerate(zip(feeds.a, feeds.b, strict=True)):
-        rows.append((i + 1, *_told(a), *_told(b)))
-        if a.clicked or b.clicked:
-            clicked.add(i)
+    rows: list[Sequence[Cell]] = [
+        (i + 1, _told(a), _told(b)) for i, (a, b) in enumerate(zip(feeds.a, feeds.b, strict=True))
+    ]
     auc_a, auc_b = feeds.auc
     caption = (
         f"{format_time(feeds.time)} UTC, {feeds.items} items, tau {feeds.tau:+.2f}, AUC {auc_a:.2f} for A and "
-        f"{auc_b:.2f} for B. {_CLICK} marks what was clicked; its rows are bold."
+        f"{auc_b:.2f} for B. {_CLICK} was clicked."
     )
-    columns = ("", "A puts here", "A's score", "B puts here", "B's score")
-    return Table(columns, rows, caption, 2, frozenset(clicked))
+    return Table(("", "in A's order (score)", "in B's order (score)"), rows, caption)
 
 
 _CLICK = "\N{BLACK RIGHT-POINTING TRIANGLE}"
 
 
-def _told(place: Place) -> tuple[str, float]:
+def _told(place: Place) -> str:
     category = f" \N{MIDDLE DOT} {place.category}" if place.category else ""
-    return f"{_CLICK + ' ' if place.clicked else ''}{place.title}{category}", place.score
+    return f"{_CLICK + ' ' if place.clicked else ''}{place.title}{category} ({place.score:.2f})"
 
 
 def _span(effect: Effect) -> str:
