@@ -32,7 +32,7 @@ class GroupExposure:
     merit: float  # quality-weighted supply
     exposure: Interval  # 95% over users
     guarded: bool
-    p: float  # that exposure reaches the floor; Holm-corrected over guarded groups, NaN for others
+    p: float  # that exposure reaches the floor; Holm-corrected; NaN if not guarded, or of too few users
 
     @property
     def ratio(self) -> float:
@@ -87,10 +87,11 @@ def group_exposures(
 
 
 def exposure_guardrails(exposures: Sequence[GroupExposure], settings: AuditSettings) -> list[Guardrail]:
-    """One a grouping that has guarded groups: the lowest ratio among them, failed if any is proven below the floor."""
+    """One a grouping that has judged groups: the lowest ratio among them, failed if any is proven below the floor."""
     rails = []
-    for name in dict.fromkeys(e.grouping for e in exposures if e.guarded):
-        group = [e for e in exposures if e.guarded and e.grouping == name]
+    judged = [e for e in exposures if e.p == e.p]
+    for name in dict.fromkeys(e.grouping for e in judged):
+        group = [e for e in judged if e.grouping == name]
         failed = [e for e in group if e.p < settings.false_alarms]
         worst = min(failed or group, key=lambda e: e.ratio)
         rails.append(Guardrail(f"exposure of {name} {worst.value}", worst.ratio, settings.exposure_floor, not failed))

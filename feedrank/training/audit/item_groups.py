@@ -16,6 +16,7 @@ from feedrank.types import HOUR, I32, I64, AnyArray
 MOST_WORDS = 15  # groups of a source, region or category; rarer ones together are "other"
 NEW_HOURS = 6.0  # an item is new this long after it came out
 OTHER = "other"
+EVERYWHERE = "everywhere"  # an item that names no region may be shown in all
 
 Assign = Callable[[I32, I64], I64]  # (catalog rows, times of the requests) -> group of each, -1 for none
 
@@ -31,8 +32,11 @@ class ItemGrouping:
 
 def item_groupings(background: Background, supplied: I32) -> list[ItemGrouping]:
     """The groupings a log allows, given the distinct catalog rows it supplied. One of a single group says nothing."""
-    named = {"source": background.sources, "region": background.regions, "category": background.categories}
-    found = [_by_word(name, words, supplied) for name, words in named.items()]
+    found = [
+        _by_word("source", background.sources, supplied),
+        _by_word("region", background.regions, supplied, without=EVERYWHERE),
+        _by_word("category", background.categories, supplied),
+    ]
     found.append(_by_size(background.sources, supplied))
     return [g for g in found if len(g.values) > 1] + [_by_age(background)]
 
@@ -45,13 +49,13 @@ def codes_of(words: AnyArray, supplied: I32) -> tuple[I64, tuple[str, ...]]:
     return np.array([place.get(word, -1) for word in words.tolist()], np.int64), tuple(values)
 
 
-def _by_word(name: str, words: AnyArray, supplied: I32) -> ItemGrouping:
+def _by_word(name: str, words: AnyArray, supplied: I32, without: str = UNKNOWN) -> ItemGrouping:
     codes, values = codes_of(words, supplied)
     if not values:
         return ItemGrouping(name, (), lambda rows, times: codes[rows])
     kept = values[:MOST_WORDS]
     others = (OTHER,) if len(values) > MOST_WORDS else ()
-    unknown = (UNKNOWN,) if (codes[supplied] < 0).any() else ()
+    unknown = (without,) if (codes[supplied] < 0).any() else ()
     folded = np.minimum(codes, MOST_WORDS)
     folded = np.where(codes < 0, len(kept) + len(others) if unknown else -1, folded)
     return ItemGrouping(name, (*kept, *others, *unknown), lambda rows, times: folded[rows])
