@@ -39,9 +39,9 @@ def main(
     allow_equal: Annotated[
         bool, typer.Option("--allow-equal", help="Proven not worse is enough: for fresher data.")
     ] = False,
-    limits: Annotated[
+    audit_settings: Annotated[
         Path | None,
-        typer.Option(help="The audit's limits, a TOML file; by default its own.", exists=True, dir_okay=False),
+        typer.Option(help="The audit's limits as TOML, as audit.py takes them.", exists=True, dir_okay=False),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the alias's history.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Whatever speaks against it; give a reason.")] = False,
@@ -72,7 +72,7 @@ def main(
             parse_time(until) if until else END,
             None if counter_delay is None else round(counter_delay * SECOND),
             Terms(allow_equal),
-            read_audit_settings(limits) if limits else AuditSettings(),
+            read_audit_settings(audit_settings) if audit_settings else AuditSettings(),
         )
         behind: tuple[str, ...] = ()
         if data_dir is None:

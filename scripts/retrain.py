@@ -43,9 +43,9 @@ def main(
     allow_equal: Annotated[
         bool, typer.Option("--allow-equal", help="Promote what is proven not worse, for its fresher data.")
     ] = False,
-    limits: Annotated[
+    audit_settings: Annotated[
         Path | None,
-        typer.Option(help="The audit's limits, a TOML file; by default its own.", exists=True, dir_okay=False),
+        typer.Option(help="The audit's limits as TOML, as audit.py takes them.", exists=True, dir_okay=False),
     ] = None,
     counter_delay: Annotated[
         float, typer.Option(min=0, help="Seconds by which item counters lag behind imported events.")
@@ -86,7 +86,7 @@ def main(
             round(holdout_hours * HOUR),
             None if days is None else round(days * DAY),
             Terms(allow_equal),
-            read_audit_settings(limits) if limits else AuditSettings(),
+            read_audit_settings(audit_settings) if audit_settings else AuditSettings(),
         )
         with alone(models) as only, opened(data_dir) as store:
             if not only:

@@ -17,7 +17,7 @@ from feedrank.store import LogStore
 from feedrank.training.audit.settings import AuditSettings
 from feedrank.training.facts import PAGE, Progress, no_progress
 from feedrank.training.gate.gate import Challenge, decide
-from feedrank.training.gate.rules import Terms
+from feedrank.training.gate.rules import Outcome, Terms
 from feedrank.training.period import BEGINNING
 from feedrank.training.train import Assignment, Trained, Watch, train, unwatched
 from feedrank.types import DAY, Micros
@@ -98,4 +98,4 @@ def newest_event(store: LogStore, progress: Progress = no_progress) -> Micros:
 
 def _first(reference: str) -> GateRecord:
     """Where there was no champion, nothing need be proven."""
-    return GateRecord(challenger=reference, champion="", outcome="not compared")
+    return GateRecord(challenger=reference, champion="", outcome=Outcome.NOT_COMPARED)
