@@ -76,12 +76,14 @@ def main(
         )
         behind: tuple[str, ...] = ()
         if data_dir is None:
-            gate = _checked(decide(None, registry, challenge), force, json_file)
+            with watching() as watch:
+                found = decide(None, registry, challenge, watch)
+            gate = _checked(found, force, json_file)
             registry.set_alias(champion, gate.challenger, reason or described(gate), gate)
         else:
             with opened(data_dir) as store:
                 with watching() as watch:
-                    found = decide(store, registry, challenge, watch=watch)
+                    found = decide(store, registry, challenge, watch)
                 gate = _checked(found, force, json_file)
                 why = reason or described(gate)
                 behind = activate(store, registry, gate.challenger, champion, why, wall_clock, gate).workers_behind

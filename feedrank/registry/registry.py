@@ -233,7 +233,8 @@ class Registry:
     def _names(self) -> list[str]:
         if not self.folder.is_dir():
             return []
-        return sorted(p.name for p in self.folder.iterdir() if p.is_dir() and is_name(p.name))
+        found = (p.name for p in self.folder.iterdir() if p.is_dir() and is_name(p.name))
+        return sorted(name for name in found if self._versions_of(name))  # a failed first version leaves a folder
 
     def _versions_of(self, name: str) -> list[str]:
         folder = self.folder / name

@@ -115,7 +115,11 @@ def compare(
     NotFound or RegistryError for a model that is unknown or does not load; InvalidInput where there is nothing to judge
     by.
     """
-    one, other = contestant(registry, a), contestant(registry, b)
+    loading = watch("loading the models", 2)
+    one = contestant(registry, a)
+    loading(1)
+    other = contestant(registry, b)
+    loading(1)
     period = read_stretch(store, one, other, stretch, watch)
     found = held(period, one, other, stretch, watch, SLICED_BY)
     working = watch("testing slices", None)

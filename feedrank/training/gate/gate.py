@@ -55,13 +55,16 @@ def decide(
     Without a store nothing is compared, and nothing can be proven against a champion; where there is none, nothing need
     be. NotFound for an unknown challenger, RegistryError for one that is damaged or does not fit this code.
     """
+    loading = watch("loading the models", 2)
     challenger = contestant(registry, challenge.model)
+    loading(1)
     champion = registry.resolve_alias(challenge.alias)
     record = GateRecord(challenger=challenger.reference, champion=champion, outcome=Outcome.NOT_COMPARED)
     if not champion:
         return record
     try:
         holder = contestant(registry, champion)
+        loading(1)
     except (NotFound, RegistryError) as error:
         why = f"cannot be compared with {challenge.alias!r}, which does not load: {error}"
         return record.model_copy(update={"against": (why,)})

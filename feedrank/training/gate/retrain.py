@@ -81,7 +81,7 @@ def retrain(store: LogStore, registry: Registry, plan: Retraining, watch: Watch 
     if trained.made_champion:
         return Retrained(trained, _first(trained.reference), swept)
     challenge = Challenge(trained.reference, plan.alias, cut, terms=plan.terms, limits=plan.limits)
-    return Retrained(trained, decide(store, registry, challenge, watch=watch), swept)
+    return Retrained(trained, decide(store, registry, challenge, watch), swept)
 
 
 def newest_event(store: LogStore, progress: Progress = no_progress) -> Micros:

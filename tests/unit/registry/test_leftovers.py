@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from feedrank.errors import RegistryError
+from feedrank.errors import NotFound, RegistryError
+from feedrank.registry import Registry
 from feedrank.registry.leftovers import sweep, writing
 
 WRITER = """
@@ -61,3 +62,12 @@ def test_no_registry_is_made_by_sweeping(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RegistryError, match="cannot be written to"), writing(tmp_path / "file"):
         pass
+
+
+def test_a_folder_without_a_version_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "nightly").mkdir()
+    registry = Registry(tmp_path, lambda name, space: None)
+    with pytest.raises(NotFound, match=r"no model or alias is called 'news' in .*; there is: none"):
+        registry.resolve("news")
+    with pytest.raises(NotFound, match="'nightly'"):
+        registry.resolve("nightly")

@@ -23,11 +23,14 @@ from feedrank.training.gate.contest import (
     Stretch,
     contest,
     contestant,
+    held,
     held_out_from,
     overlaps,
+    read_stretch,
     shared_delay,
 )
 from feedrank.types import F32, F64, HOUR, Action, Event, UserId
+from feedrank.v1 import log_pb2
 from tests.news_stream import T0, news_stream
 from tests.rankers import CUT
 
@@ -144,6 +147,15 @@ def test_each_reads_its_own_vector_space(spaces: SqliteStore) -> None:
     for space, quality in zip((right, wrong), found.quality, strict=True):
         np.testing.assert_array_equal(quality, contest(spaces, space, space, Stretch(T0)).quality[0])
     assert found.intervals()[0].low > 0, "categories say more than noise"
+
+
+def test_slates_of_another_vector_space_are_not_replayed_as_if_they_were_of_this(spaces: SqliteStore) -> None:
+    right, wrong = by_column("sim_max", "right"), by_column("sim_max", "wrong")
+    period = read_stretch(spaces, wrong, right, Stretch(T0))
+    served = replace(period.examples[0], slate=log_pb2.Slate(vector_space="right"))
+    mixed = replace(period, examples=[served, *period.examples[1:]])
+    with pytest.raises(InvalidInput, match="served in vector space 'right': a model that reads 'wrong'"):
+        held(mixed, wrong, right, Stretch(T0))
 
 
 def test_nothing_to_judge_by_is_said(tmp_path: Path, gate_store: SqliteStore) -> None:
