@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feedrank.client import Client, RankCall
 from feedrank.features import fingerprint_of
 from feedrank.registry import Registry
 from feedrank.settings import Settings
@@ -134,13 +136,19 @@ def retraining(data_dir: Path, models_dir: Path, *more: object) -> tuple[object,
     return ("--data-dir", data_dir, "--models-dir", models_dir, "--name", "nightly", "--holdout-hours", 36, *more)
 
 
-def test_retraining_promotes_what_is_better_and_says_so_in_one_line(data_dir: Path, models_dir: Path) -> None:
+def test_retraining_promotes_what_is_better_says_so_in_one_line_and_running_servers_swap(
+    data_dir: Path, models_dir: Path, serve: Callable[..., str], tmp_path: Path
+) -> None:
     registry = Registry(models_dir, fingerprint_of)
-    first = run("retrain.py", *retraining(data_dir, models_dir))
-    assert first.returncode == PROMOTED, first.stderr
-    assert first.stdout.count("\n") == 1
-    line = json.loads(first.stdout)
-    assert line["promoted"] and line["gate"]["outcome"] == "better"
+    data_dir = Path(shutil.copytree(data_dir, tmp_path / "data"))
+    with Client(serve(data_dir, "--no-indexer", models_dir=models_dir)) as client:
+        assert client.rank(RankCall(user_id="u1")).model_version == registry.resolve("poor")
+        first = run("retrain.py", *retraining(data_dir, models_dir))
+        assert first.returncode == PROMOTED, first.stderr
+        assert first.stdout.count("\n") == 1
+        line = json.loads(first.stdout)
+        assert (line["promoted"], line["gate"]["outcome"], line["workers_behind"]) == (True, "better", [])
+        assert client.rank(RankCall(user_id="u1")).model_version == line["model"]
     assert registry.resolve_alias("champion") == line["model"] == registry.resolve("nightly")
     assert line["trained_on"]["until"] <= line["gate"]["start"], "judged on what it never saw"
     assert line["gate"]["until"] > T0 + 95 * HOUR

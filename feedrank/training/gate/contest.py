@@ -86,11 +86,6 @@ def contestant(registry: Registry, model: str) -> Contestant:
     return Contestant(reference, scorer, manifest)
 
 
-def contest(store: LogStore, a: Contestant, b: Contestant, stretch: Stretch, watch: Watch = unwatched) -> Contest:
-    """Replays the impressions of a stretch for two models, and judges both. Raises what its two steps do."""
-    return held(read_stretch(store, a, b, stretch, watch), a, b, stretch, watch)
-
-
 def read_stretch(store: LogStore, a: Contestant, b: Contestant, stretch: Stretch, watch: Watch = unwatched) -> Period:
     """The impressions of a stretch with both labels, in the vector space of `a`. InvalidInput where there are none."""
     space, _ = _spaces(a, b)

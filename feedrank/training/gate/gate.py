@@ -44,12 +44,7 @@ class Challenge:
     limits: AuditSettings = field(default_factory=AuditSettings)
 
 
-def decide(
-    store: LogStore | None,
-    registry: Registry,
-    challenge: Challenge,
-    watch: Watch = unwatched,
-) -> GateRecord:
+def decide(store: LogStore | None, registry: Registry, challenge: Challenge, watch: Watch = unwatched) -> GateRecord:
     """What speaks against the challenger, if anything, with the figures it rests on.
 
     Without a store nothing is compared, and nothing can be proven against a champion; where there is none, nothing need
@@ -71,23 +66,6 @@ def decide(
     doubts = _other_conditions(challenger, holder)
     found, said = _compared(store, challenger, holder, challenge, watch, doubts)
     return record.model_copy(update={**found, "against": (*doubts, *said)})
-
-
-def measures(found: Contest) -> tuple[Compared, ...]:
-    """The deciding metrics of a contest, `a` being the challenger."""
-    intervals = found.intervals()
-    a, b = (quality.mean(axis=0) for quality in found.quality)
-    return tuple(
-        Compared(
-            metric=METRICS[j],
-            challenger=float(a[j]),
-            champion=float(b[j]),
-            difference=intervals[j].mean,
-            low=intervals[j].low,
-            high=intervals[j].high,
-        )
-        for j in map(METRICS.index, DECIDING)
-    )
 
 
 def described(record: GateRecord) -> str:
@@ -134,7 +112,7 @@ def _compared(
         found = held(period, challenger, champion, stretch, watch, AUDITED)
     except InvalidInput as error:  # nothing to judge by proves nothing, but may be overruled
         return {"outcome": Outcome.UNPROVEN}, (f"is unproven: {error}",)
-    figures = measures(found)
+    figures = _measures(found)
     result, said = outcome(figures, found.effective_users(), len(found.data), challenge.terms)
     auditing = watch("auditing", 1)
     rails = guardrails(period, found, challenge.limits)
@@ -160,6 +138,23 @@ def _compared(
         older = challenger.trained_until < champion.trained_until
         return fields, (f"{said}; and it was trained on older data", *failed) if older else failed
     return fields, (said, *failed)
+
+
+def _measures(found: Contest) -> tuple[Compared, ...]:
+    """The deciding metrics of a contest, `a` being the challenger."""
+    intervals = found.intervals()
+    a, b = (quality.mean(axis=0) for quality in found.quality)
+    return tuple(
+        Compared(
+            metric=METRICS[j],
+            challenger=float(a[j]),
+            champion=float(b[j]),
+            difference=intervals[j].mean,
+            low=intervals[j].low,
+            high=intervals[j].high,
+        )
+        for j in map(METRICS.index, DECIDING)
+    )
 
 
 def _other_conditions(challenger: Contestant, champion: Contestant) -> list[str]:

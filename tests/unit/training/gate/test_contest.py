@@ -21,7 +21,6 @@ from feedrank.training.gate.contest import (
     Contest,
     Contestant,
     Stretch,
-    contest,
     contestant,
     held,
     held_out_from,
@@ -35,6 +34,10 @@ from tests.news_stream import T0, news_stream
 from tests.rankers import CUT
 
 PRIOR = Contestant("prior", PriorScorer(), None)
+
+
+def contest(store: SqliteStore, a: Contestant, b: Contestant, stretch: Stretch) -> Contest:
+    return held(read_stretch(store, a, b, stretch), a, b, stretch)
 
 
 class ByColumn:
