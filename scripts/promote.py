@@ -13,7 +13,7 @@ from feedrank.serving.duty import wall_clock
 from feedrank.settings import Settings
 from feedrank.training.audit.settings import AuditSettings, read_audit_settings
 from feedrank.training.console import console_for, err, opened, reported_errors, watching, write_json
-from feedrank.training.gate import Challenge, Terms, decide, described
+from feedrank.training.gate import Challenge, Terms, decide, described, reason_of
 from feedrank.training.period import END
 from feedrank.training.times import parse_time
 from feedrank.types import SECOND
@@ -79,13 +79,13 @@ def main(
             with watching() as watch:
                 found = decide(None, registry, challenge, watch)
             gate = _checked(found, force, json_file)
-            registry.set_alias(champion, gate.challenger, reason or described(gate), gate)
+            registry.set_alias(champion, gate.challenger, reason or reason_of(gate), gate)
         else:
             with opened(data_dir) as store:
                 with watching() as watch:
                     found = decide(store, registry, challenge, watch)
                 gate = _checked(found, force, json_file)
-                why = reason or described(gate)
+                why = reason or reason_of(gate)
                 behind = activate(store, registry, gate.challenger, champion, why, wall_clock, gate).workers_behind
         console.print(described(gate), highlight=False, soft_wrap=True)
         console.print(

@@ -20,7 +20,7 @@ from feedrank.training.audit.settings import AuditSettings, read_audit_settings
 from feedrank.training.console import err, opened, reported_errors, watching
 from feedrank.training.feature_choice import read_names
 from feedrank.training.fit import FitParams
-from feedrank.training.gate import Retrained, Retraining, Terms, alone, described, retrain
+from feedrank.training.gate import Retrained, Retraining, Terms, alone, described, reason_of, retrain
 from feedrank.training.period import AUTO_SPACE, SlateRows
 from feedrank.training.train import Assignment
 from feedrank.types import DAY, HOUR, SECOND
@@ -97,7 +97,7 @@ def main(
             gate = done.gate
             behind: tuple[str, ...] = ()
             if not gate.against:
-                why = described(gate)
+                why = reason_of(gate)
                 behind = activate(store, registry, gate.challenger, plan.alias, why, wall_clock, gate).workers_behind
         err.print(described(gate), markup=False, highlight=False, soft_wrap=True)
         sys.stdout.write(json.dumps(_line(done, plan.alias, behind)) + "\n")

@@ -114,7 +114,7 @@ def test_promote_proves_refuses_forces_and_remembers(data_dir: Path, models_dir:
 
     history = run("models.py", "--history", "--models-dir", models_dir, "--json", tmp_path / "out.json")
     flat = " ".join(history.stdout.replace("│", " ").split())
-    for words in ("we have seen enough", "is better", "rolled back by hand"):
+    for words in ("we have seen enough", "the gate found it better", "rolled back by hand"):
         assert words in flat
     kept = [(change["reference"], (change["gate"] or {}).get("forced")) for change in written()["history"]]
     assert kept == [(poor, None), (good, False), (poor, None), (good, True)]

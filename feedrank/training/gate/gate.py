@@ -68,6 +68,11 @@ def decide(store: LogStore | None, registry: Registry, challenge: Challenge, wat
     return record.model_copy(update={**found, "against": (*doubts, *said)})
 
 
+def reason_of(record: GateRecord) -> str:
+    """Why a version that passed was promoted, where nobody says more."""
+    return f"the gate found it {record.outcome}" if record.champion else "there was none"
+
+
 def described(record: GateRecord) -> str:
     """A record in a sentence: who, against whom, the figures, and what speaks against it, overruled or not."""
     whom = f" against {record.champion}" if record.champion else ", the first there is"
