@@ -162,8 +162,8 @@ def check_learnable(dataset: Dataset, usable: Dataset) -> None:
         raise InvalidInput(f"each of the {count} impressions is clicked throughout or not at all: none tells an order")
     if len(set(usable.user_ids)) == 1 and usable.user_ids[0]:
         raise InvalidInput(
-            f"all {len(usable.of(Form.SHOWN))} impressions with a click are of one user: a ranker would learn one person's habits; "
-            "import more users, or serve the prior scorer"
+            f"all {len(usable.of(Form.SHOWN))} impressions with a click are of one user: a ranker would learn one "
+            "person's habits; import more users, or serve the prior scorer"
         )
 
 

@@ -167,7 +167,7 @@ def test_a_second_retraining_at_the_same_time_does_nothing(data_dir: Path, model
 
 
 def test_a_full_disk_leaves_no_version(data_dir: Path, models_dir: Path) -> None:
-    """No file may grow past 4 KiB: less than this model. The store is held open, so that it makes no file of its own."""
+    """No file may grow past 4 KiB: less than this model. The store is held open, so that it makes no file itself."""
     before = names_of(models_dir)
     store = SqliteStore.open(data_dir, Settings())
     done = run(
