@@ -1,4 +1,4 @@
-"""Shadows: a challenger meets the very rows it would be served with, replies know nothing of it, the late is dropped."""
+"""Shadows: a challenger meets the rows it would be served with, replies know nothing of it, the late is dropped."""
 
 import threading
 import time
