@@ -75,7 +75,7 @@ class Laboratory:
         return tuple(told)
 
     def look(self) -> None:
-        """Records the file when it has changed and is valid."""
+        """Records the file when it has changed and is valid. StoreError leaves it for the next look."""
         try:
             text = self._file.changed()
             if text is not None and not self._record(text):
@@ -86,6 +86,9 @@ class Laboratory:
             if self.problem != str(error):
                 log.error("the experiments file is not valid; those in force stay", extra={"error": str(error)})
             self.problem = str(error)
+        except FeedRankError:
+            self._file.look_again()
+            raise
 
     def heed(self, fact: ExperimentsChanged) -> None:
         """Begins to take up recorded experiments. Such as name no model that is not loaded are in force at once."""

@@ -1,5 +1,8 @@
 """Experiments over real processes: two workers take up one file, assign alike, fall back honestly, and stop at once."""
 
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from feedrank.store.sqlite import SqliteStore
 from feedrank.training.replay import replay_slates
 from feedrank.v1 import log_pb2
 
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "experiments.md"
 ITEMS = 40
 USERS = [f"u{k}" for k in range(30)]
 
@@ -119,6 +123,11 @@ def test_a_file_is_taken_up_ruled_by_and_killed_without_a_restart(serve, tmp_pat
         for overrides, says in (({"nope": "new"}, "'nope'"), ({"ranker-7": "nope"}, "'nope'")):
             with pytest.raises(InvalidInput, match=says):
                 client.rank(RankCall("u5", experiment_overrides=overrides))
+
+        (example,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+        code = example.replace("127.0.0.1:50051", target)
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert "'ranker-7': 'new'" in told and model in told and "explore running" in told
 
         # A file that would break what runs changes nothing and is told.
         for broken, says in (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from feedrank.errors import StoreFull
 from feedrank.features import NAMES, fingerprint_of
 from feedrank.records import ExperimentsChanged, decode
 from feedrank.registry import Registry
@@ -134,6 +135,20 @@ def test_while_another_worker_records_the_file_waits_for_the_next_look(bench: Be
     laboratory.look()
     assert bench.records() == []
     bench.store.release_lease("experiments", "another")
+    laboratory.look()
+    assert bench.records() == [text()]
+
+
+def test_what_the_store_refused_is_recorded_at_the_next_look(bench: Bench, monkeypatch):
+    laboratory = bench.laboratory()
+    bench.file.write_text(text())
+
+    def full(*record: object) -> int:
+        raise StoreFull("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreFull):
+        patch.setattr(bench.store, "append_control", full)
+        laboratory.look()
     laboratory.look()
     assert bench.records() == [text()]
 
