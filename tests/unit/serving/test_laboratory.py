@@ -146,9 +146,10 @@ def test_what_the_store_refused_is_recorded_at_the_next_look(bench: Bench, monke
     def full(*record: object) -> int:
         raise StoreFull("the disk is full")
 
-    with monkeypatch.context() as patch, pytest.raises(StoreFull):
+    with monkeypatch.context() as patch:
         patch.setattr(bench.store, "append_control", full)
-        laboratory.look()
+        with pytest.raises(StoreFull):
+            laboratory.look()
     laboratory.look()
     assert bench.records() == [text()]
 
