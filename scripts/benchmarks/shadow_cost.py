@@ -26,6 +26,7 @@ from feedrank.registry import Registry
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 WITHIN = 1.15  # what the shadow may cost the p99
+PATIENCE_S = 30.0  # a stall of a busy machine is a figure, not an end
 
 
 @app.command()
@@ -85,17 +86,19 @@ def compare(
     switch(client, file, on)
     shadow = client.status().shadows[0]
     figures: dict[str, float | int | str | bool] = {}
+    ratios: dict[int, float] = {}
     for q in (50, 99):
         off, with_ = (np.array([np.percentile(r, q) for r in took[way]]) for way in (False, True))
+        ratios[q] = float(np.median(with_ / off))
         figures[f"p{q} without, ms"] = float(np.median(off))
         figures[f"p{q} with, ms"] = float(np.median(with_))
-        figures[f"p{q} ratio, median of rounds"] = float(np.median(with_ / off))
+        figures[f"p{q} ratio, median of rounds"] = ratios[q]
         figures[f"p{q} ratio, range"] = f"{(with_ / off).min():.3f} to {(with_ / off).max():.3f}"
     pooled = {way: float(np.percentile(np.concatenate(took[way]), 99)) for way in took}
     return {
         **figures,
         "p99 ratio, all calls": pooled[True] / pooled[False],
-        "within 1.15": figures["p99 ratio, median of rounds"] <= WITHIN,
+        "within 1.15": ratios[99] <= WITHIN,
         "compared": shadow.compared,
         "dropped": shadow.dropped,
         "shadow ms a request": shadow.milliseconds,
@@ -121,7 +124,7 @@ def one_round(client: Client, users: int, calls: int, rate: float) -> np.ndarray
         for k in range(first, calls, step):
             due = begun + k / rate
             time.sleep(max(due - time.perf_counter(), 0.0))
-            client.rank(RankCall(user_id=f"u{k % users}"))
+            client.rank(RankCall(user_id=f"u{k % users}"), timeout_s=PATIENCE_S)
             latencies[k] = (time.perf_counter() - due) * 1e3
 
     threads = [threading.Thread(target=ask, args=(k, 4)) for k in range(4)]
