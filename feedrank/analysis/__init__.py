@@ -1,1 +1,1 @@
-"""Which of two models is better: statistics, off-policy estimates, reports."""
+"""Which of two models is better, and what a model does: statistics, off-policy estimates, reports."""
