@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 
+from feedrank.experiments.exposures import variants_of
 from feedrank.pipeline.executor import Outcome
 from feedrank.pipeline.explain import explain
 from feedrank.pipeline.feed import Feed, FeedItem, RankCall, StageTrace
@@ -140,7 +141,7 @@ class Ranking:
             feed_items,
             outcome.query.request_id,
             view.model.version,
-            dict(outcome.query.variants),
+            variants_of(outcome.query.exposures),
             bool(outcome.degraded),
             outcome.degraded,
             token,

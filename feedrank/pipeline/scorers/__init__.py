@@ -1,6 +1,7 @@
-"""Scorers: a trained LightGBM ranker, and the documented prior that ranks before anything is trained."""
+"""Scorers: a trained LightGBM ranker, the documented prior that ranks before anything is trained, and a pair of two."""
 
 from feedrank.pipeline.scorers.lightgbm import LightGBMScorer
+from feedrank.pipeline.scorers.pair import PairScorer
 from feedrank.pipeline.scorers.prior import PriorScorer
 
-__all__ = ["LightGBMScorer", "PriorScorer"]
+__all__ = ["LightGBMScorer", "PairScorer", "PriorScorer"]
