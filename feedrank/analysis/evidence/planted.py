@@ -11,7 +11,7 @@ import numpy as np
 from feedrank.analysis.evidence.claims import Claim, rate
 from feedrank.analysis.evidence.repeated import experiments
 from feedrank.analysis.evidence.visits import Metric, draw
-from feedrank.analysis.statistics import Moments, compare, influence, users_for
+from feedrank.analysis.statistics import Moments, compare, influence, spread_of_both, users_for
 from feedrank.training.facts import Progress, no_progress
 from feedrank.types import F64
 
@@ -56,11 +56,11 @@ def run(count: int, tolerance: float = TOLERANCE, progress: Progress = no_progre
 
 
 def _planned_users(metric: Metric, sample: F64) -> int:
-    """Users of both arms for 80% power: one arm's variance in the sample stands for both."""
+    """Users of both arms for 80% power: the sample tells the control's variance, and the treatment's by the lift."""
     moments = Moments.of(metric.columns(sample))
     arm = compare(moments, moments).control
     sd = float(np.sqrt(arm.variance * arm.n)[0])
-    return users_for(float(arm.value[0]) * (LIFT - 1.0), sd)
+    return users_for(float(arm.value[0]) * (LIFT - 1.0), spread_of_both(sd, LIFT - 1.0))
 
 
 def _reduction(metric: Metric, effects: F64) -> Claim:

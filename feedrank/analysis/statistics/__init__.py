@@ -11,7 +11,7 @@ from feedrank.analysis.statistics.checks import SplitCheck, check_split, skewnes
 from feedrank.analysis.statistics.estimate import ArmEstimate, Difference, compare, influence
 from feedrank.analysis.statistics.moments import Moments
 from feedrank.analysis.statistics.multiplicity import Correction, adjusted
-from feedrank.analysis.statistics.power import power_of, smallest_effect, users_for
+from feedrank.analysis.statistics.power import power_of, smallest_effect, spread_of_both, users_for
 from feedrank.analysis.statistics.sequential import half_width, mixture_variance, p_value, planned_se
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "power_of",
     "skewness",
     "smallest_effect",
+    "spread_of_both",
     "users_for",
     "users_needed",
 ]

@@ -43,6 +43,15 @@ def power_of(effect: float, users: int, sd: float, share: float = 0.5, alpha: fl
     return float(_TEST.power(abs(effect) / sd, users * (1.0 - share), alpha, ratio=ratio))
 
 
+def spread_of_both(sd: float, lift: float, share: float = 0.5) -> float:
+    """The one standard deviation that stands for both arms when the treatment is expected to lift a metric by the share
+    `lift`: its users are taken to spread as much relative to their mean as the control's do.
+
+    Counts spread a little less than that where a user's own noise is Poisson, so plans err on the side of more users.
+    """
+    return sd * math.sqrt(share + (1.0 - share) * (1.0 + lift) ** 2)
+
+
 def _check(sd: float, share: float) -> None:
     if not (sd > 0 and math.isfinite(sd)):
         raise InvalidInput(f"a standard deviation of {sd} per user: the metric does not vary in this log")

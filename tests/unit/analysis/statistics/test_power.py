@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedrank.analysis.statistics import power_of, smallest_effect, users_for
+from feedrank.analysis.statistics import power_of, smallest_effect, spread_of_both, users_for
 from feedrank.errors import InvalidInput
 
 
@@ -29,6 +29,13 @@ def test_users_effect_and_power_agree(effect: float, sd: float, share: float, al
 
 def test_an_uneven_split_takes_more_users() -> None:
     assert users_for(0.1, 1.0, share=0.1) == pytest.approx(users_for(0.1, 1.0) * 0.25 / (0.1 * 0.9), rel=0.01)
+
+
+def test_an_arm_that_spreads_more_takes_more_users() -> None:
+    sd, lift, share, users = 2.0, 0.5, 0.2, 1_000
+    both = sd**2 / (users * (1 - share)) + (sd * (1 + lift)) ** 2 / (users * share)
+    assert spread_of_both(sd, lift, share) ** 2 / (users * share * (1 - share)) == pytest.approx(both)
+    assert spread_of_both(sd, 0.0) == sd
 
 
 def test_nonsense_is_refused() -> None:
