@@ -62,12 +62,17 @@ class Metric(BaseModel):
     direction: Literal["up", "down"] = "up"  # which way is better
     role: Role = Role.SECONDARY
     margin: float | None = Field(None, gt=0, lt=1)  # relative; of guardrails
+    effect: float | None = Field(None, gt=0)  # relative: what always-valid intervals are tuned to
 
     @model_validator(mode="after")
     def _sound(self) -> "Metric":
         if (self.role is Role.GUARDRAIL) != (self.margin is not None):
             raise ValueError("a guardrail has a margin by which it may get worse, and nothing else has")
         return self
+
+    def tuned_to(self, planned_effect: float) -> float:
+        """The relative effect that matters: its own, a guardrail's margin, or else the planned one."""
+        return self.effect or self.margin or planned_effect
 
     @property
     def sign(self) -> int:

@@ -46,18 +46,8 @@ def read_log(store: LogStore, until: Micros, progress: Progress = no_progress) -
         for record in page:
             fact = decode(record) if record.kind in _KINDS else None
             if isinstance(fact, EventRecorded):
-                e = fact.event
                 if fact.time < until:
-                    key = (
-                        e.user_id,
-                        e.session_id,
-                        e.request_id,
-                        fact.time,
-                        int(fact.action),
-                        len(fact.rows),
-                        fact.value,
-                    )
-                    events.append(key)
+                    events.append(_entry(fact))
             elif isinstance(fact, ItemUpserted):
                 category_of[fact.row] = fact.item.category
             elif isinstance(fact, ExperimentsChanged):

@@ -22,6 +22,7 @@ from feedrank.analysis.statistics import (
     p_value,
     planned_se,
     skewness,
+    users_at_least,
     users_needed,
 )
 from feedrank.types import F64, Bools
@@ -54,8 +55,18 @@ class Reading:
 
     @property
     def enough(self) -> bool:
-        """Whether there are users enough for any interval to be taken at its word."""
+        """Whether there are users enough for intervals to be taken at their word; the report warns of it if not."""
         return min(self.users) >= self.needed
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are users enough for a verdict."""
+        return min(self.users) >= users_at_least(self.needed)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing of it was seen in either arm: neither shown to be harmed nor shown to be safe."""
+        return self.control_value == 0.0 and self.treatment_value == 0.0
 
     def bounds(self, final: bool) -> Bounds:
         """The interval that decides: fixed-horizon at the end planned beforehand, else always-valid."""
@@ -105,7 +116,8 @@ def read(
     if min(len(control), len(treated)) < 2:
         return None
     difference = compare(Moments.of(control), Moments.of(treated))
-    mixture = mixture_variance(planned_se(planned_effect))
+    tuned_to = metric.tuned_to(planned_effect)
+    mixture = mixture_variance(planned_se(tuned_to))
     half = float(half_width(difference.relative_se, mixture))
     relative = float(difference.relative)
     low, high = difference.relative_interval()
@@ -119,7 +131,7 @@ def read(
         (float(low), float(high)),
         (relative - half, relative + half),
         float(difference.p_value()),
-        float(_always_valid_p(difference, planned_effect)),
+        float(_always_valid_p(difference, tuned_to)),
         float(difference.reduction),
         (len(control), len(treated)),
         max(_needed(control), _needed(treated)),
@@ -137,10 +149,10 @@ def of_role(readings: Iterable[Reading], *roles: str) -> list[Reading]:
     return [r for r in readings if r.metric.role in roles]
 
 
-def _always_valid_p(difference: Difference, planned_effect: float) -> F64:
+def _always_valid_p(difference: Difference, tuned_to: float) -> F64:
     if not difference.se > 0:  # nothing varies: as with the fixed test
         return difference.p_value()
-    mixture = mixture_variance(planned_se(planned_effect * difference.control.value))
+    mixture = mixture_variance(planned_se(tuned_to * difference.control.value))
     return p_value(difference.effect, difference.se, mixture)
 
 

@@ -1,11 +1,11 @@
 """The verdict on a treatment, in one sentence: ship, do not ship, keep running or broken, and why.
 
-In this order. A broken experiment has no verdict. A guardrail that is worse than its margin, or a primary metric that
-is worse, stops it. Too few users for the metrics' skewness: keep running. A primary metric that is better ships it, if
-every guardrail is shown to be within its margin. Otherwise it runs on, until the end planned beforehand, or until an
+In this order. A broken experiment has no verdict. Far too few users for the metrics' skewness: keep running. A primary
+metric that is worse, or a guardrail that is worse than its margin, stops it. A primary metric that is better ships it,
+if every guardrail is shown to be within its margin. Otherwise it runs on, until the end planned beforehand, or until an
 effect as large as the planned one is ruled out. "Shown" means by intervals that are right for all looks so far,
-corrected over the primary metrics (Holm); at the end planned beforehand, by the fixed-horizon ones. Knows nothing of
-the log.
+corrected over the primary metrics (Holm); at the end planned beforehand, by the fixed-horizon ones. That all guardrails
+hold needs no correction: each must be shown by itself. Knows nothing of the log.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from enum import StrEnum
 from feedrank.analysis.experiment_report.definitions import Role
 from feedrank.analysis.experiment_report.health import Health
 from feedrank.analysis.experiment_report.readings import Bounds, Reading, of_role
+from feedrank.analysis.statistics import users_at_least
 from feedrank.analysis.statistics.sequential import ALPHA
 
 
@@ -54,14 +55,13 @@ def _judge(health: Health, readings: Sequence[Reading], planned: float, final: b
     if not primary or any(r.p_adjusted != r.p_adjusted for r in primary):
         return Decision.WAIT, "a primary metric has no value yet: nobody did what it counts"
     short = max(primary, key=lambda r: r.needed - min(r.users))
-    if not short.enough:
-        return Decision.WAIT, (
-            f"{_name(short)} needs {short.needed:,} users an arm to be taken at its word, and has {min(short.users):,}"
-        )
+    if not short.usable:
+        fewest = users_at_least(short.needed)
+        return Decision.WAIT, f"{_name(short)} needs at least {fewest:,} users an arm, and has {min(short.users):,}"
     worse = [r for r in primary if r.p_adjusted < ALPHA and r.relative * r.metric.sign < 0]
     if worse:
         return Decision.STOP, f"{_name(worse[0])} got worse, {_effect(worse[0], final)}"
-    violated = [r for r in guardrails if r.enough and _gain(r, final)[1] < -_margin(r)]
+    violated = [r for r in guardrails if r.usable and _gain(r, final)[1] < -_margin(r)]
     if violated:
         r = violated[0]
         return Decision.STOP, f"{_name(r)} got worse by more than {_margin(r):.0%}, {_effect(r, final)}"
@@ -73,9 +73,12 @@ def _judge(health: Health, readings: Sequence[Reading], planned: float, final: b
 
 def _judge_better(best: Reading, guardrails: Sequence[Reading], final: bool) -> tuple[Decision, str]:
     gain = f"{_name(best)} is better, {_effect(best, final)}"
-    unproven = [r for r in guardrails if not r.enough or not _gain(r, final)[0] > -_margin(r)]
+    silent = [r for r in guardrails if r.silent]
+    speaking = [r for r in guardrails if not r.silent]
+    unproven = [r for r in speaking if not r.usable or not _gain(r, final)[0] > -_margin(r)]
     if not unproven:
-        return Decision.SHIP, f"{gain}, and every guardrail is within its margin"
+        unseen = f"; of {' and '.join(map(_name, silent))} nothing was seen in either arm" if silent else ""
+        return Decision.SHIP, f"{gain}, and every guardrail is within its margin{unseen}"
     r = unproven[0]
     doubt = f"{_name(r)} is not shown to be within its margin of {_margin(r):.0%} ({_effect(r, final)})"
     return (Decision.STOP if final else Decision.WAIT), f"{gain}, but {doubt}"

@@ -7,7 +7,7 @@
 Knows nothing of the log, of what a metric means, or of verdicts.
 """
 
-from feedrank.analysis.statistics.checks import SplitCheck, check_split, skewness, users_needed
+from feedrank.analysis.statistics.checks import SplitCheck, check_split, skewness, users_at_least, users_needed
 from feedrank.analysis.statistics.estimate import ArmEstimate, Difference, compare, influence
 from feedrank.analysis.statistics.moments import Moments
 from feedrank.analysis.statistics.multiplicity import Correction, adjusted
@@ -32,6 +32,7 @@ __all__ = [
     "skewness",
     "smallest_effect",
     "spread_of_both",
+    "users_at_least",
     "users_for",
     "users_needed",
 ]

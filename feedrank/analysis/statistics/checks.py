@@ -14,6 +14,7 @@ from feedrank.types import F64
 
 SRM_ALPHA = 0.001  # Fabijan et al., "Diagnosing Sample Ratio Mismatch", KDD 2019: strict, since many tests are checked
 USERS_PER_SKEWNESS_SQUARED = 355  # Kohavi, Deng, Longbotham, Xu, "Seven Rules of Thumb", KDD 2014, rule 7
+BARELY = 0.1  # of the rule's users: there a 95% interval of a log-normal mean still covers 94.4% (docs/evidence_ab.md)
 FEWEST_USERS = 100  # in an arm: below it no normal approximation is taken at its word, whatever the skewness
 
 
@@ -56,3 +57,8 @@ def skewness(values: F64) -> float:
 def users_needed(skew: float) -> int:
     """How many users an arm needs before a 95% interval can be taken at its word: 355 skewness^2, at least 100."""
     return max(FEWEST_USERS, int(np.ceil(USERS_PER_SKEWNESS_SQUARED * skew**2)))
+
+
+def users_at_least(needed: int) -> int:
+    """How few users an arm may have for any verdict at all, where `needed` would be enough: a tenth, at least 100."""
+    return max(FEWEST_USERS, int(np.ceil(BARELY * needed)))

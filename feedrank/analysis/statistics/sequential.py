@@ -39,7 +39,8 @@ def half_width(se: Numbers, mixture: Numbers, alpha: float = ALPHA) -> F64:
     variance = np.square(np.asarray(se, np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         total = variance + mixture
-        return np.asarray(np.sqrt(variance * total / mixture * np.log(total / (variance * alpha**2))))
+        half = np.sqrt(variance * total / mixture * np.log(total / (variance * alpha**2)))
+    return np.asarray(np.where(variance == 0.0, 0.0, half))  # the limit: what does not vary is known
 
 
 def p_value(effect: Numbers, se: Numbers, mixture: Numbers) -> F64:

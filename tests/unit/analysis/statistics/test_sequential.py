@@ -30,6 +30,7 @@ def test_it_is_tightest_where_it_was_planned_to_be() -> None:
     assert se == pytest.approx(0.02 / 2.8016, rel=1e-4)
     best = minimize_scalar(lambda log: half_width(se, np.exp(log), ALPHA), bounds=(-20, 0), method="bounded")
     assert half_width(se, mixture_variance(se, ALPHA), ALPHA) <= 1.01 * best.fun
+    assert half_width(0.0, mixture_variance(se)) == 0.0
     assert 1.96 * se < half_width(se, mixture_variance(se)) < 3.2 * se
 
 
