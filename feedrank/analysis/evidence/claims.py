@@ -48,7 +48,7 @@ def rate(what: str, target: str, hits: int, total: int, at_least: float, at_most
 def table(claims: Sequence[Claim], caption: str = "", decimals: int = 4) -> Table:
     """Claims as a table of a report."""
     rows = [
-        (c.what, c.target, c.measured, f"{c.low:.{decimals}f} to {c.high:.{decimals}f}", "yes" if c.holds else "NO")
+        (c.what, c.target, "yes" if c.holds else "NO", c.measured, f"{c.low:.{decimals}f} to {c.high:.{decimals}f}")
         for c in claims
     ]
-    return Table(("what", "target", "measured", "95% interval", "holds"), rows, caption, decimals)
+    return Table(("what", "target", "holds", "measured", "95% interval"), rows, caption, decimals)

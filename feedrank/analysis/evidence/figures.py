@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from feedrank.analysis.evidence.claims import Claim
+from feedrank.analysis.off_policy import Value
 from feedrank.analysis.theme import BLUE, GREEN, MUTED, VERMILION
 
 
@@ -53,4 +54,28 @@ def level_histogram(histograms: Mapping[str, Sequence[int]]) -> go.Figure:
     figure.add_hline(y=1.0 / bins, line_dash="dot", line_color=MUTED)
     figure.update_layout(xaxis_title="p value", yaxis_title="share of experiments")
     figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def values(named: Sequence[tuple[str, Value]], title: str) -> go.Figure:
+    """Estimates with their intervals, one a line, the first being what the others should agree with."""
+    figure = go.Figure()
+    known = named[0][1]
+    figure.add_vrect(x0=known.low, x1=known.high, fillcolor=GREEN, opacity=0.12, line_width=0)
+    figure.add_scatter(
+        x=[v.value for _, v in named],
+        y=[name for name, _ in named],
+        mode="markers",
+        marker={"color": [GREEN, *[BLUE] * (len(named) - 1)], "size": 9},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [v.high - v.value for _, v in named],
+            "arrayminus": [v.value - v.low for _, v in named],
+            "color": MUTED,
+        },
+        showlegend=False,
+    )
+    figure.update_layout(height=120 + 34 * len(named), xaxis_title=title)
+    figure.update_yaxes(autorange="reversed")
     return figure

@@ -93,6 +93,6 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 def _row(outlook: Outlook) -> tuple[str, str, str, int, str, str]:
     last = outlook.steps[-1]
-    run = f"{outlook.days} days" if outlook.days else f"more than {last.days} days"
+    run = f"{outlook.days} days" if outlook.days else f"> {last.days} days"
     found = (f"{last.smallest:.2%}", f"{last.smallest_adjusted:.2%}")
     return (outlook.metric.title, f"{last.value:.4g}", run, outlook.users, *found)

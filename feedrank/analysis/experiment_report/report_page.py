@@ -8,7 +8,7 @@ from typing import Any
 
 from feedrank.analysis.experiment_report.analyse import Report
 from feedrank.analysis.experiment_report.figures import effects, over_time
-from feedrank.analysis.experiment_report.readings import Reading
+from feedrank.analysis.experiment_report.readings import Bounds, Reading
 from feedrank.analysis.experiment_report.verdict import Decision, Verdict
 from feedrank.analysis.page import NOTHING, Block, Callout, Cell, Page, Plot, Section, Status, Table, Text
 from feedrank.training.times import format_time
@@ -165,8 +165,8 @@ def _row(r: Reading) -> tuple[Cell, ...]:
         f"{r.control_value:.4g}",
         f"{r.treatment_value:.4g}",
         _percent(r.relative),
-        f"{_percent(r.fixed[0])} to {_percent(r.fixed[1])}",
-        f"{_percent(r.sequential[0])} to {_percent(r.sequential[1])}",
+        _interval(r.fixed),
+        _interval(r.sequential),
         f"{r.p_adjusted:.3g}",
         f"{r.reduction:.0%}",
     )
@@ -174,6 +174,11 @@ def _row(r: Reading) -> tuple[Cell, ...]:
 
 def _percent(share: float) -> str:
     return f"{share:+.1%}" if share == share else NOTHING
+
+
+def _interval(bounds: Bounds) -> str:
+    low, high = bounds
+    return f"{_percent(low)} to {_percent(high)}" if low == low else NOTHING
 
 
 def _preference(report: Report) -> Section:
