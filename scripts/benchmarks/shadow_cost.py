@@ -1,15 +1,17 @@
 """Measures what a challenger in the shadow costs live requests: p99 of Rank with it and without, in turns.
 
-One served feedrank; `experiments.toml` puts the challenger into the shadow and takes it out again between rounds, so
-that both ways see the same machine, index and users. The world is that of rank_latency.py. Knows nothing of ranking.
+One served feedrank with a challenger. Which requests it samples follows from their ids, so blocks of calls that it
+samples as usual alternate, every second or so, with blocks of ids that it does not: both ways see the same machine,
+index and users, and whatever else the machine does falls on both. The world is that of rank_latency.py. Knows nothing
+of ranking.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +22,16 @@ from rich.console import Console
 from rich.table import Table
 
 from feedrank.client import Client, RankCall
+from feedrank.experiments.hashing import BUCKETS
 from feedrank.features import fingerprint_of
 from feedrank.registry import Registry
+from feedrank.serving.ranking import seed_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 WITHIN = 1.15  # what the shadow may cost the p99
+BLOCK = 20  # calls of one way before the other's turn
+CALLERS = 4
 PATIENCE_S = 30.0  # a stall of a busy machine is a figure, not an end
 
 
@@ -38,11 +44,11 @@ def main(
     percent: Annotated[float, typer.Option(min=0.01, max=100, help="Of requests the challenger samples.")] = 10.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Calls a second, sent when due.")] = 20.0,
     calls: Annotated[int, typer.Option(min=10, help="Rank calls a round and way.")] = 500,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of both ways.")] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each of both ways in turns.")] = 7,
     seed: Annotated[int, typer.Option(help="Of the world.")] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here, for machines.")] = None,
 ) -> None:
-    """Serve with one worker, and compare the p99 of rounds with the shadow on and off, one after the other."""
+    """Serve with one worker, and compare the p99 of calls with the shadow and without, in turns."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="feedrank-bench-") as folder:
         data_dir, models = Path(folder) / "data", Path(folder) / "models"
@@ -52,7 +58,8 @@ def main(
             make_model(models, trees, seed + 1)  # the champion; the first becomes the challenger
         versions = Registry(models, fingerprint_of).versions()
         challenger = next(v.reference for v in versions if not v.aliases)
-        on = f'[[shadow]]\nname = "challenger"\nmodel = "{challenger}"\npercent = {percent}\n'
+        shadow = f'[[shadow]]\nname = "challenger"\nmodel = "{challenger}"\npercent = {percent}\n'
+        (data_dir / "experiments.toml").write_text(shadow, encoding="utf-8")
         command = [sys.executable, "-m", "feedrank", "serve", "--data-dir", str(data_dir), "--models-dir", str(models)]
         options = ["--port", "0", "--no-indexer", "--log-level", "error"]
         server = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
@@ -61,7 +68,7 @@ def main(
             target = server.stdout.readline().split()[-1]
             with Client(target, connections=4) as client:
                 client.wait_until_serving()
-                figures = compare(client, data_dir / "experiments.toml", on, users, calls, rounds, rate)
+                figures = compare(client, percent, users, calls, rounds, rate)
         finally:
             server.terminate()
             server.wait(30)
@@ -74,27 +81,22 @@ def main(
 
 
 def compare(
-    client: Client, file: Path, on: str, users: int, calls: int, rounds: int, rate: float
+    client: Client, percent: float, users: int, calls: int, rounds: int, rate: float
 ) -> dict[str, float | int | str | bool]:
-    """Medians over rounds of both ways' p50 and p99 in milliseconds, and of the ratio of neighbouring rounds."""
-    took: dict[bool, list[np.ndarray]] = {False: [], True: []}
-    one_round(client, users, 200, rate)  # warm
-    for k in range(rounds):
-        for shadowed in (k % 2 == 0, k % 2 == 1):  # neither way always comes first
-            switch(client, file, on if shadowed else "")
-            took[shadowed].append(one_round(client, users, calls, rate))
-    switch(client, file, on)
+    """Medians over rounds of both ways' percentiles in milliseconds, and of the ratio within each round."""
+    one_round(client, percent, users, 200, rate, 0)  # warm
+    took = [one_round(client, percent, users, calls, rate, k + 1) for k in range(rounds)]
     shadow = client.status().shadows[0]
     figures: dict[str, float | int | str | bool] = {}
     ratios: dict[int, float] = {}
-    for q in (50, 99):
-        off, with_ = (np.array([np.percentile(r, q) for r in took[way]]) for way in (False, True))
-        ratios[q] = float(np.median(with_ / off))
+    for q in (50, 90, 99):
+        off, on = (np.array([np.percentile(r[way], q) for r in took]) for way in (False, True))
+        ratios[q] = float(np.median(on / off))
         figures[f"p{q} without, ms"] = float(np.median(off))
-        figures[f"p{q} with, ms"] = float(np.median(with_))
+        figures[f"p{q} with, ms"] = float(np.median(on))
         figures[f"p{q} ratio, median of rounds"] = ratios[q]
-        figures[f"p{q} ratio, range"] = f"{(with_ / off).min():.3f} to {(with_ / off).max():.3f}"
-    pooled = {way: float(np.percentile(np.concatenate(took[way]), 99)) for way in took}
+        figures[f"p{q} ratio, range"] = f"{(on / off).min():.3f} to {(on / off).max():.3f}"
+    pooled = {way: float(np.percentile(np.concatenate([r[way] for r in took]), 99)) for way in (False, True)}
     return {
         **figures,
         "p99 ratio, all calls": pooled[True] / pooled[False],
@@ -108,31 +110,37 @@ def compare(
     }
 
 
-def switch(client: Client, file: Path, text: str) -> None:
-    """Writes the file and waits until it rules."""
-    file.write_text(text, encoding="utf-8")
-    while bool(client.status().shadows) != bool(text):
-        time.sleep(0.05)
+def one_round(
+    client: Client, percent: float, users: int, calls: int, rate: float, number: int
+) -> dict[bool, np.ndarray]:
+    """Milliseconds of `calls` calls each way, from when each was due, so that a stall is not hidden by waiting for it.
 
-
-def one_round(client: Client, users: int, calls: int, rate: float) -> np.ndarray:
-    """Milliseconds of each call, from when it was due, so that a stall is not hidden by waiting for it."""
-    latencies = np.zeros(calls)
+    Blocks of `BLOCK` calls alternate: of ids as they come, a share of which the challenger samples, and of ids that it
+    does not.
+    """
+    latencies = np.zeros(2 * calls)
+    shadowed = (np.arange(2 * calls) // BLOCK + number) % 2 == 0
+    ids = [request_id(f"{number}-{k}", percent, bool(on)) for k, on in enumerate(shadowed)]
     begun = time.perf_counter() + 0.1
 
-    def ask(first: int, step: int) -> None:
-        for k in range(first, calls, step):
+    def ask(first: int) -> None:
+        for k in range(first, len(ids), CALLERS):
             due = begun + k / rate
             time.sleep(max(due - time.perf_counter(), 0.0))
-            client.rank(RankCall(user_id=f"u{k % users}"), timeout_s=PATIENCE_S)
+            client.rank(RankCall(user_id=f"u{k % users}", request_id=ids[k]), timeout_s=PATIENCE_S)
             latencies[k] = (time.perf_counter() - due) * 1e3
 
-    threads = [threading.Thread(target=ask, args=(k, 4)) for k in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return latencies
+    with ThreadPoolExecutor(CALLERS) as pool:
+        list(pool.map(ask, range(CALLERS)))
+    return {way: latencies[shadowed == way] for way in (False, True)}
+
+
+def request_id(name: str, percent: float, shadowed: bool) -> str:
+    """An id as it comes, or the next one that the challenger does not sample."""
+    suffix = 0
+    while not shadowed and seed_of(f"{name}-{suffix}") % BUCKETS < round(percent * BUCKETS / 100.0):
+        suffix += 1
+    return f"{name}-{suffix}"
 
 
 if __name__ == "__main__":
