@@ -38,6 +38,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 SCRIPTS = Path(__file__).parents[1]
 BATCH = 5_000
+PATIENCE_S = 60.0  # the machine may be busy: a slow answer is still one
 DAYS = 2  # of history before the experiments
 EXPERIMENTS = """
 [[experiment]]
@@ -155,7 +156,8 @@ def drive(target: str, world: World, feeds: int, seed: int) -> int:
         for number in track(range(feeds), "sessions", transient=True):
             for user in track(rng.permutation(len(world.user_ids)).tolist(), f"session {number + 1}", transient=True):
                 user_id, session = world.user_ids[user], f"live-{number}-{user}"
-                feed = client.rank(RankCall(user_id=user_id, context=world.context(user, session)))
+                call = RankCall(user_id=user_id, context=world.context(user, session))
+                feed = client.rank(call, timeout_s=PATIENCE_S)
                 now = time.time_ns() // 1_000
                 slate = [item.item_id for item in feed.items]
                 answer = respond(
@@ -168,7 +170,8 @@ def drive(target: str, world: World, feeds: int, seed: int) -> int:
                     session_id=session,
                     read_stories=read[user],
                 )
-                client.record_events([replace(event, time=0) for event in answer])  # reading takes no real time here
+                told = [replace(event, time=0) for event in answer]  # reading takes no real time here
+                client.record_events(told, timeout_s=PATIENCE_S)
                 clicked = [world.item_number(e.item_id) for e in answer if e.action is Action.CLICK]
                 read[user] |= set(world.articles.story[clicked].tolist())
                 served += 1
