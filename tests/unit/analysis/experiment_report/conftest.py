@@ -59,6 +59,7 @@ class Shop:
         degraded: bool = False,
         device: str = "",
         drafted: Sequence[int] = (),
+        propensities: Sequence[float] = (),
     ) -> str:
         """A served slate; `variant` "" leaves it out of the experiment. `drafted`: teams 1, 2 or 0 by place."""
         request_id = request_id or f"r{len(self.slates)}"
@@ -74,7 +75,7 @@ class Shop:
             now_us=time,
             candidate_rows=list(rows),
             shown=list(range(len(rows))),
-            propensities=[1.0] * len(rows),
+            propensities=propensities or [1.0] * len(rows),
             exposures=exposures,
             degraded=degraded,
             context=pb.Context(session_id=session, device=device),

@@ -211,8 +211,11 @@ def test_interleaving_gives_a_preference_by_user(shop: Any) -> None:
         'variant = [{ name = "control", model = "prior" }, { name = "new" }]'
     )
     for n in range(300):
-        request = shop.slate(f"u{n}", START + n, "interleaved", drafted=[1, 2] * 5)
-        clicked = [1, 3, 5] if n % 3 == 0 else [0] if n % 3 == 1 else []  # odd places are the challenger's picks
+        # pairs of picks after a coin; in the first pair both wanted the same item, which is nobody's then
+        request = shop.slate(
+            f"u{n}", START + n, "interleaved", drafted=[1, 2] * 5, propensities=[1.0, 1.0] + [0.5, 1.0] * 4
+        )
+        clicked = [0, 1, 3, 5] if n % 3 == 0 else [2] if n % 3 == 1 else [0]
         shop.answer(f"u{n}", START + n, request, clicked)
     report = report_of(shop)
     assert not report.verdicts
