@@ -1,6 +1,7 @@
 """Exploration: propensities are the probabilities of what is drawn, under every constraint, and off is off."""
 
 from collections import Counter, defaultdict
+from typing import cast
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def places(draw):
     return np.array(scores), np.array(allowed), weight, draw(st.sampled_from([0.01, 0.3, 10.0]))
 
 
-@given(places(), st.integers(1, 15))
+@given(place=places(), pool=st.integers(1, 15))
 def test_propensities_over_all_alternatives_of_a_place_sum_to_one(place, pool, request):
     world = request.getfixturevalue("world").__class__()
     scores, allowed, weight, temperature = place
@@ -64,13 +65,18 @@ def test_propensities_over_all_alternatives_of_a_place_sum_to_one(place, pool, r
         explore=0.3, explore_from=1, explore_pool=pool, explore_temperature=temperature, diversity=weight
     )
     alternatives = min(int(allowed.sum()), pool)
-    for filling in (PlackettLuce, EpsilonSlice):
+    for slice_ in (False, True):
         found = {}
-        for k in range(-1 if filling is EpsilonSlice else 0, alternatives):
+        for k in range(-1 if slice_ else 0, alternatives):
             diversity = Diversity(raw, scores, ranked, weight)
             diversity.place(int(np.flatnonzero(allowed)[0]))
-            given_ = (settings, diversity) if filling is PlackettLuce else (settings, ranked, diversity)
-            pick = filling(*given_, Forced(k)).pick(1, allowed)
+            forced = cast(np.random.Generator, Forced(k))
+            filling = (
+                EpsilonSlice(settings, ranked, diversity, forced)
+                if slice_
+                else PlackettLuce(settings, diversity, forced)
+            )
+            pick = filling.pick(1, allowed)
             assert allowed[pick.chosen]
             found[pick.chosen] = pick.propensity
         assert sum(found.values()) == pytest.approx(1.0, abs=1e-9)
