@@ -43,7 +43,7 @@ class Trial:
         for name, value in (("effect", self.effect), ("traffic", self.traffic), ("treated", self.treated)):
             if not 0 < value <= 1 or (name == "treated" and value == 1):
                 raise InvalidInput(
-                    f"--{name} {value:g}: give a share above 0 and {'below' if name == 'treated' else 'up to'} 1"
+                    f"{name} {value:g}: give a share above 0 and {'below' if name == 'treated' else 'up to'} 1"
                 )
 
 

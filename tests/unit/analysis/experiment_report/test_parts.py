@@ -30,10 +30,8 @@ from feedrank.analysis.experiment_report.served import diversities, read_served
 from feedrank.analysis.page import render
 from feedrank.analysis.statistics import spread_of_both
 from feedrank.errors import InvalidInput
-from feedrank.types import DAY, HOUR, MINUTE, SECOND, Action, Event, UserId
-
-START = 1_767_571_200 * SECOND
-NAME = "ranker-7"
+from feedrank.types import DAY, HOUR, MINUTE, Action, Event, UserId
+from tests.experiment_shop import NAME, START, Shop
 
 
 @settings(max_examples=15)
@@ -60,7 +58,7 @@ def test_coverage_is_the_expected_number_of_items_in_fewer_slates() -> None:
     assert rarefied(np.array([3]), 3, 3).tolist() == [1.0]
 
 
-def test_quantities_count_what_their_definition_says(shop: Any) -> None:
+def test_quantities_count_what_their_definition_says(shop: Shop) -> None:
     """One reader: a day before, a first exposure at noon, a second session, a day of pause, another day."""
     before = shop.slate("u", START - DAY, rows=[0, 1])
     shop.answer("u", START - DAY, before, [0], places=2)
@@ -130,7 +128,7 @@ def test_wrong_definitions_are_said_plainly(tmp_path: Path, toml: str, message: 
         load_definitions(file)
 
 
-def test_a_plan_finds_the_run_time_in_the_logs_own_variance(shop: Any) -> None:
+def test_a_plan_finds_the_run_time_in_the_logs_own_variance(shop: Shop) -> None:
     shop.live(300, 4, (0.1, 0.1), before_days=3)
     plan = make_plan(shop.written(), Trial(effect=0.15), load_definitions())
     ctr = next(o for o in plan.outlooks if o.metric.name == "ctr")
@@ -151,17 +149,17 @@ def test_a_plan_finds_the_run_time_in_the_logs_own_variance(shop: Any) -> None:
     )
 
 
-def test_a_plan_needs_more_than_a_day_and_something_seen(shop: Any) -> None:
+def test_a_plan_needs_more_than_a_day_and_something_seen(shop: Shop) -> None:
     with pytest.raises(InvalidInput, match="neither slates nor views"):
         make_plan(shop.store, Trial(effect=0.1), load_definitions())
     shop.live(10, 1, (0.1, 0.1))
     with pytest.raises(InvalidInput, match="less than two days"):
         make_plan(shop.written(), Trial(effect=0.1), load_definitions())
-    with pytest.raises(InvalidInput, match="--treated 1"):
+    with pytest.raises(InvalidInput, match="treated 1: give a share above 0 and below 1"):
         Trial(effect=0.1, treated=1.0)
 
 
-def test_the_report_is_written_for_people_and_machines(shop: Any) -> None:
+def test_the_report_is_written_for_people_and_machines(shop: Shop) -> None:
     shop.define()
     shop.live(400, 3, (0.1, 0.12), before_days=2)
     report = analyse(shop.written(), Question(NAME), load_definitions())
