@@ -27,7 +27,7 @@ def main(
             outcome = interleaving.run(experiments, progress=watch("readers' weeks", interleaving.READERS))
         names, users = list(outcome.users), list(outcome.users.values())
         figure = go.Figure(go.Bar(x=users, y=names, orientation="h", text=[f"{n:,}" for n in users]))
-        figure.update_xaxes(type="log", title="users for 80% power")
+        figure.update_xaxes(type="log", dtick=1, title="users for 80% power")
         figure.update_yaxes(autorange="reversed")
         caption = f"The control's readers click {outcome.lift:.1%} more than the challenger's."
         publish(
