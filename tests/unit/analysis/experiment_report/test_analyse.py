@@ -191,6 +191,8 @@ def test_a_log_without_a_definition_is_read_with_equal_shares(shop: Shop) -> Non
     assert any("no definition" in w for w in report.health.warnings)
     with pytest.raises(InvalidInput, match="has no variant 'b'"):
         report_of(shop, control="b")
+    with pytest.raises(InvalidInput, match="unit 'page'"):
+        report_of(shop, unit="page")
 
 
 def test_a_salt_that_changed_breaks_it(shop: Shop) -> None:

@@ -155,6 +155,8 @@ def test_a_plan_needs_more_than_a_day_and_something_seen(shop: Shop) -> None:
     shop.live(10, 1, (0.1, 0.1))
     with pytest.raises(InvalidInput, match="less than two days"):
         make_plan(shop.written(), Trial(effect=0.1), load_definitions())
+    with pytest.raises(InvalidInput, match="effect 0: give a share above 0"):
+        Trial(effect=0.0)
     with pytest.raises(InvalidInput, match="treated 1: give a share above 0 and below 1"):
         Trial(effect=0.1, treated=1.0)
 
