@@ -52,8 +52,8 @@ def rate(what: str, target: str, hits: int, total: int, at_least: float, at_most
 
 def table(claims: Sequence[Claim], caption: str = "", decimals: int = 4) -> Table:
     """Claims as a table of a report."""
-    rows = [(c.what, c.target, said(c), c.measured, f"{c.low:.{decimals}f} to {c.high:.{decimals}f}") for c in claims]
-    return Table(("what", "target", "holds", "measured", "95% interval"), rows, caption, decimals)
+    rows = [(c.what, said(c), c.target, c.measured, f"{c.low:.{decimals}f} to {c.high:.{decimals}f}") for c in claims]
+    return Table(("what", "holds", "target", "measured", "95% interval"), rows, caption, decimals)
 
 
 def said(claim: Claim) -> str:

@@ -7,7 +7,7 @@ import pytest
 from feedrank.analysis.experiment_report import Decision, Question, Report, analyse, load_definitions
 from feedrank.errors import InvalidInput, NotFound
 from feedrank.types import DAY, HOUR, SECOND, Action, Event, UserId
-from tests.experiment_shop import NAME, START, Shop
+from tests.experiment_shop import DEFINITION, NAME, START, Shop
 
 
 def report_of(shop: Shop, **more: Any) -> Report:
@@ -193,6 +193,13 @@ def test_a_log_without_a_definition_is_read_with_equal_shares(shop: Shop) -> Non
         report_of(shop, control="b")
     with pytest.raises(InvalidInput, match="unit 'page'"):
         report_of(shop, unit="page")
+
+
+def test_slates_that_are_kept_no_longer_are_missed(shop: Shop) -> None:
+    dated = DEFINITION.replace('layer = "ranking"', 'layer = "ranking"\nstart = 2025-12-20T00:00:00Z')
+    shop.define(dated)
+    shop.live(200, 2, (0.1, 0.1))
+    assert any("more than a day before the oldest slate" in w for w in report_of(shop).health.warnings)
 
 
 def test_a_salt_that_changed_breaks_it(shop: Shop) -> None:
