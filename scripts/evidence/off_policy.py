@@ -41,7 +41,12 @@ def main(
                 (
                     "Simulated logs that explore",
                     held,
-                    [Plot(forest(held, "coverage of the 95% interval", (0.93, 1.0)), "Band: at least 93%.")],
+                    [
+                        Plot(
+                            forest([c for c in held if c.claimed], "coverage of the 95% interval", (0.93, 1.0)),
+                            "Band: 93% and more.",
+                        )
+                    ],
                 ),
                 ("Simulated logs that hardly explore", refused, []),
             ],
@@ -66,9 +71,9 @@ def _compared(c: Comparison) -> list[Block]:
     named = [("on its own log", c.own), *((v.method.value, v) for v in c.estimates)]
     overlap = c.overlap
     text = (
-        f"{overlap.decisions:,} decisions amount to {overlap.effective:,.0f}; weights average {overlap.mean_weight:.3f} "
-        f"(standard error {overlap.mean_weight_se:.3f}); smallest propensity {overlap.smallest:.2g}. The direct method's "
-        "interval leaves the reward model's own error out."
+        f"{overlap.decisions:,} decisions amount to {overlap.effective:,.0f}; weights average "
+        f"{overlap.mean_weight:.3f} (standard error {overlap.mean_weight_se:.3f}); smallest propensity "
+        f"{overlap.smallest:.2g}. The direct method's interval leaves the reward model's own error out."
     )
     return [values_table(named), Plot(values(named, "click rate")), Text(text)]
 

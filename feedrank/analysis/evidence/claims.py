@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from statsmodels.stats.proportion import proportion_confint
 
-from feedrank.analysis.page import Table
+from feedrank.analysis.page import NOTHING, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class Claim:
     at_most: float
 
     @property
+    def claimed(self) -> bool:
+        """Whether anything is claimed at all; a figure within [0, 1] or above 0 is merely shown."""
+        return self.at_least > 0.0 or self.at_most < 1.0
+
+    @property
     def holds(self) -> bool:
         """Whether the figure is where it should be."""
         return self.at_least <= self.measured <= self.at_most
@@ -35,7 +40,7 @@ class Claim:
             "target": self.target,
             "measured": self.measured,
             "interval": [self.low, self.high],
-            "holds": self.holds,
+            "holds": self.holds if self.claimed else None,
         }
 
 
@@ -47,8 +52,10 @@ def rate(what: str, target: str, hits: int, total: int, at_least: float, at_most
 
 def table(claims: Sequence[Claim], caption: str = "", decimals: int = 4) -> Table:
     """Claims as a table of a report."""
-    rows = [
-        (c.what, c.target, "yes" if c.holds else "NO", c.measured, f"{c.low:.{decimals}f} to {c.high:.{decimals}f}")
-        for c in claims
-    ]
-    return Table(("what", "target", "holds", "measured", "95% interval"), rows, caption, decimals)
+    rows = [(c.what, said(c), c.target, c.measured, f"{c.low:.{decimals}f} to {c.high:.{decimals}f}") for c in claims]
+    return Table(("what", "holds", "target", "measured", "95% interval"), rows, caption, decimals)
+
+
+def said(claim: Claim) -> str:
+    """Whether it holds, for people."""
+    return ("yes" if claim.holds else "NO") if claim.claimed else NOTHING

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from rich.table import Table as RichTable
 
-from feedrank.analysis.evidence.claims import Claim, table
+from feedrank.analysis.evidence.claims import Claim, said, table
 from feedrank.analysis.page import Block, Code, Page, Section, check_report_path, write_page
 from feedrank.training.console import FAILED, console_for, write_json
 
@@ -28,12 +28,13 @@ def publish(
     claims = [claim for _, some, _ in sections for claim in some]
     shown = RichTable("what", "target", "measured", "95% interval", "holds")
     for c in claims:
-        shown.add_row(c.what, c.target, f"{c.measured:.4f}", f"{c.low:.4f} to {c.high:.4f}", "yes" if c.holds else "NO")
+        shown.add_row(c.what, c.target, f"{c.measured:.4f}", f"{c.low:.4f} to {c.high:.4f}", said(c))
     console.print(shown)
     if report is not None:
         parts = [Section(name, [*([table(some)] if some else []), *blocks]) for name, some, blocks in sections]
-        holding = sum(c.holds for c in claims)
-        subtitle = f"{holding} of {len(claims)} claims hold. Seeds are fixed in the code, beforehand."
+        claimed = [c for c in claims if c.claimed]
+        holding = sum(c.holds for c in claimed)
+        subtitle = f"{holding} of {len(claimed)} claims hold. Seeds are fixed in the code, beforehand."
         write_page(report, Page(title, subtitle, [], [*parts, Section("Again", [Code(command)])]))
     write_json(json_file, {"claims": [c.as_json() for c in claims], **(extra or {})})
     if not all(c.holds for c in claims):

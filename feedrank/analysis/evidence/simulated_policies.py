@@ -3,8 +3,8 @@
 A reader of the simulated world comes with a handful of candidates. A logging policy orders them by Plackett-Luce over
 what is popular, a target policy over what it knows of the reader; the click model answers. Clicks of one reader are
 alike, readers differ in how often they come, and whole readers are drawn. Estimates are of one place, and of slates of
-three places with the propensity of each given those above it, as the service logs them. One log explores; another hardly
-does, and there the harness should rather refuse than be wrong. Knows nothing of Open Bandit.
+three places with the propensity of each given those above it, as the service logs them. One log explores; another
+hardly does, and there the harness should rather refuse than be wrong. Knows nothing of Open Bandit.
 """
 
 from collections import defaultdict
@@ -103,6 +103,8 @@ def coverage(count: int, progress: Progress = no_progress) -> tuple[Claim, ...]:
         name = f"{what}, {method.value}" + (" (biased: nothing claimed)" if biased else "")
         target = "" if biased else f"at least {AT_LEAST:g}"
         claims.append(rate(name, target, tally.held, count, 0.0 if biased else AT_LEAST, 1.0))
+        if method is Method.SNIPS:
+            claims.append(rate(f"{what}: refused", "shown", tally.refused, count, 0.0, 1.0))
     return tuple(claims)
 
 
@@ -114,7 +116,7 @@ def refusals(count: int, progress: Progress = no_progress) -> tuple[Claim, ...]:
             continue
         name = f"{what}, {method.value}"
         claims.append(rate(f"{name}: would hold", "shown", tally.held, count, 0.0, 1.0))
-        claims.append(rate(f"{name}: refused", "most", tally.refused, count, 0.5, 1.0))
+        claims.append(rate(f"{name}: refused", "more than half", tally.refused, count, 0.5, 1.0))
         claims.append(
             rate(f"{name}: given and wrong", f"at most {WRONG_AT_MOST:.2f}", tally.wrong, count, 0.0, WRONG_AT_MOST)
         )

@@ -24,6 +24,7 @@ class Design:
     weights: Mapping[str, float]
     unit: str = "user"  # or "session"
     teams: tuple[str, ...] = ()  # of an interleaving experiment: control and challenger; its one variant is both
+    start: Micros = 0  # by the definition; 0 where it names none
     horizon: Micros = 0
     defined: bool = True
     resalted: bool = False  # its salt changed while it ran: users moved between variants
@@ -63,6 +64,7 @@ def defined(changes: Iterable[ExperimentsChanged], name: str) -> Design | None:
         {INTERLEAVED: 1.0} if last.kind == "interleaving" else {n: shares[n] for n in names if shares[n] > 0},
         last.unit.value,
         tuple(names) if last.kind == "interleaving" else (),
+        round(last.start.timestamp()) * SECOND if last.start is not None else 0,
         round(last.end.timestamp()) * SECOND if last.end is not None else 0,
         resalted=len({e.salt for e in found}) > 1,
     )

@@ -11,6 +11,7 @@ from scipy import stats
 from feedrank.analysis.experiment_report.population import Population
 from feedrank.analysis.statistics import SplitCheck, check_split
 from feedrank.analysis.statistics.checks import SRM_ALPHA
+from feedrank.types import DAY
 
 MOST_CROSSED = 0.01  # of the units: sticky assignment loses few (a user on two accounts), not one in a hundred
 MOST_FALLEN_BACK = 0.05  # of a variant's slates: beyond it, what was measured is hardly the variant
@@ -65,6 +66,11 @@ def examine(population: Population) -> Health:
         warnings.append(
             f"{left_out.unidentified_slates:,} slates of readers without a {design.unit} id (opted out, or unknown) do "
             "not count"
+        )
+    if design.start and population.oldest_slate > design.start + DAY:
+        warnings.append(
+            "it began more than a day before the oldest slate in the log: slates are kept slate_retention_days, and "
+            "users exposed only before that are missing; keep slates for as long as experiments run"
         )
     if not design.defined:
         warnings.append("the log holds no definition of it: equal shares are assumed")

@@ -52,7 +52,7 @@ def preference_of(signs: I64) -> Preference:
 
 def signs_of(slates: pl.DataFrame, events: pl.DataFrame, control: str, challenger: str) -> I64:
     """Each user's sign (users,), 0 for those who clicked nothing drafted. `slates` are those that count, with n, key,
-    request_id, rows and drafted; a click on a pinned item is nobody's point, and two on one item are one.
+    request_id, rows and drafted; a click on nobody's pick is nobody's point, and two on one item are one.
     """
     picks = slates.filter(pl.col("drafted").list.len() == pl.col("rows").list.len())
     picks = picks.select("n", "user_id", "request_id", pl.col("rows").alias("row"), "drafted").explode("row", "drafted")

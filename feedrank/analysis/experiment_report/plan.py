@@ -26,6 +26,7 @@ from feedrank.training.train import Watch, unwatched
 from feedrank.types import DAY, Action, Micros
 
 EVERYONE = "everyone"
+NOTHING_VARIES = 1e-6  # of the value, as a standard deviation: everybody did the same
 LONGEST = 28  # days of a test; longer ones lose users to cleared cookies and seasons
 
 
@@ -42,7 +43,7 @@ class Trial:
         for name, value in (("effect", self.effect), ("traffic", self.traffic), ("treated", self.treated)):
             if not 0 < value <= 1 or (name == "treated" and value == 1):
                 raise InvalidInput(
-                    f"--{name} {value:g}: give a share above 0 and {'below' if name == 'treated' else 'up to'} 1"
+                    f"{name} {value:g}: give a share above 0 and {'below' if name == 'treated' else 'up to'} 1"
                 )
 
 
@@ -136,9 +137,9 @@ def _steps(population: Population, ledger: Ledger, metric: Metric, trial: Trial,
         whole, plain = Moments.of(columns), Moments.of(columns[:, :2])
         adjusted, unadjusted = compare(whole, whole).control, compare(plain, plain).control
         value = float(unadjusted.value)
-        if not unadjusted.variance > 0:
-            continue
         sds = [float(np.sqrt(arm.variance * arm.n)) for arm in (unadjusted, adjusted)]
+        if min(sds) <= NOTHING_VARIES * value:
+            continue
         spreads = [spread_of_both(sd, trial.effect, trial.treated) for sd in sds]
         found = [smallest_effect(users, sd, trial.treated) / value for sd in spreads]
         steps.append(Step(day + 1, users, value, *found))

@@ -37,6 +37,7 @@ class Population:
     slates: pl.DataFrame  # those that count, with n
     start: Micros  # of the first exposure
     origin: Micros
+    oldest_slate: Micros  # in the log, of the experiment or not
     left_out: LeftOut
     fell_back: Mapping[str, float]  # the share of a variant's slates that another variant served
 
@@ -91,6 +92,7 @@ def gather_population(served: pl.DataFrame, events: pl.DataFrame, design: Design
         kept.join(units.select("key", "n"), on="key", maintain_order="left"),
         start,
         start - start % DAY,
+        int(served["time"].to_numpy().min()),
         LeftOut(
             duplicated_slates=len(counted) - len(once),
             overridden_slates=int(part["overridden"].sum()),

@@ -21,7 +21,7 @@ STATUS: Mapping[Decision, Status] = {
 }
 NO_LATENCY = (
     "Latency is not in the log, so no variant can be judged by it here: compare the service's own metrics "
-    "(feedrank_rank_seconds) of the workers while the experiment runs. Degraded slates are in the log, and stand below."
+    "(feedrank_rpc_seconds) of the workers while the experiment runs. Degraded slates are in the log, and stand below."
 )
 METRIC_COLUMNS = (
     "metric",

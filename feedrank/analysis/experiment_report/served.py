@@ -32,7 +32,7 @@ SCHEMA: dict[str, Any] = {
     "fell_back": pl.Boolean,
     "overridden": pl.Boolean,
     "unit": pl.String,  # what was hashed: user, session, request
-    "drafted": pl.List(pl.String),  # of an interleaved slate: whose pick each shown item is; "" for nobody's
+    "drafted": pl.List(pl.String),  # of an interleaved slate: whose pick each shown item is
 }
 SEGMENTS = ("device", "language", "region", "surface")
 PROGRESS_EVERY = 1_000
@@ -73,7 +73,7 @@ def _rows(store: LogStore, experiment: str, start: Micros, until: Micros, progre
             slate.degraded,
             [candidates[i] for i in slate.shown],
             *_part(slate, experiment),
-            [slate.team_names[team - 1] if team else "" for team in slate.teams],
+            _drafted(slate),
         )
 
 
@@ -83,6 +83,20 @@ def _part(slate: log.Slate, experiment: str) -> tuple[str, bool, bool, str]:
         if exposure.experiment == experiment:
             return exposure.assigned, exposure.fell_back, exposure.overridden, exposure.unit
     return slate.variants.get(experiment, ""), False, False, "user"
+
+
+def _drafted(slate: log.Slate) -> list[str]:
+    """Whose pick each shown item is, "" for nobody's: pinned, or wanted by both teams when a coin said whose turn it
+    was (its propensity is then 1). Crediting the coin's winner would only add noise, to both alike.
+    """
+    picks = [0, 0]
+    drafted = []
+    for team, propensity in zip(slate.teams, slate.propensities, strict=False):  # no teams: not interleaved
+        agreed = picks[0] == picks[1] and propensity == 1.0
+        drafted.append(slate.team_names[team - 1] if team and not agreed else "")
+        if team:
+            picks[team - 1] += 1
+    return drafted
 
 
 def diversities(served: pl.DataFrame, category_of: I64) -> F64:

@@ -15,7 +15,8 @@ from feedrank.types import F64
 
 FEWEST_EFFECTIVE = 100.0  # decisions; below it a normal interval of a weighted mean is not to be taken at its word
 MOST_OF_ONE = 0.1  # of the whole weight in one decision
-MEAN_WITHIN = 4.0  # standard errors that the mean weight may be from 1
+MEAN_WITHIN = 0.1  # of 1: an IPS estimate is off by about as much as the mean weight is
+MEAN_WITHIN_SE = 4.0  # standard errors that the mean weight may be from 1, however near it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def measure_overlap(decisions: Decisions, propensities: F64 | None = None) -> Ov
         )
     if share > MOST_OF_ONE:
         refusals.append(f"one decision carries {share:.0%} of the whole weight")
-    if abs(mean.value - 1.0) > MEAN_WITHIN * mean.se:
+    if abs(mean.value - 1.0) > min(MEAN_WITHIN, MEAN_WITHIN_SE * mean.se):
         refusals.append(
             f"weights average {mean.value:.3f} where they must average 1 (standard error {mean.se:.3f}): propensities "
             "are wrong, or the target does what the log never tried"

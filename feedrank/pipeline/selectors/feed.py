@@ -73,10 +73,7 @@ class FeedSelector:
         picks: list[Pick] = []
         for place in range(first_place, first_place + min(query.limit, n)):
             pinned = pins.get(place)
-            if pinned is not None:
-                pick = Pick(pinned)
-            else:
-                pick = filling.pick(place, narrowed(floors, place, allowed))
+            pick = Pick(pinned) if pinned is not None else filling.pick(place, narrowed(floors, place, allowed))
             if pick.chosen < 0:
                 pick = Pick(next((i for p, i in sorted(pins.items()) if p > place and i not in order), -1))
                 if pick.chosen < 0:

@@ -7,12 +7,10 @@ import pytest
 from feedrank.analysis.experiment_report import Decision, Question, Report, analyse, load_definitions
 from feedrank.errors import InvalidInput, NotFound
 from feedrank.types import DAY, HOUR, SECOND, Action, Event, UserId
-
-START = 1_767_571_200 * SECOND
-NAME = "ranker-7"
+from tests.experiment_shop import DEFINITION, NAME, START, Shop
 
 
-def report_of(shop: Any, **more: Any) -> Report:
+def report_of(shop: Shop, **more: Any) -> Report:
     return analyse(shop.written(), Question(NAME, **more), load_definitions())
 
 
@@ -25,7 +23,7 @@ def reading(report: Report, name: str) -> Any:
     return next(r for r in report.readings if r.metric.name == name)
 
 
-def test_a_better_variant_ships(shop: Any) -> None:
+def test_a_better_variant_ships(shop: Shop) -> None:
     shop.define()
     shop.live(1_400, 5, (0.08, 0.13))
     report = report_of(shop)
@@ -39,7 +37,7 @@ def test_a_better_variant_ships(shop: Any) -> None:
     assert report.verdicts[0].sentence.startswith("Ship 'new': “Click rate of what was seen” is better, by +")
 
 
-def test_a_worse_variant_does_not(shop: Any) -> None:
+def test_a_worse_variant_does_not(shop: Shop) -> None:
     shop.define()
     shop.live(800, 4, (0.13, 0.08))
     report = report_of(shop)
@@ -47,7 +45,7 @@ def test_a_worse_variant_does_not(shop: Any) -> None:
     assert "got worse" in report.verdicts[0].why
 
 
-def test_equal_variants_keep_running_and_end_without_a_winner_at_the_planned_end(shop: Any) -> None:
+def test_equal_variants_keep_running_and_end_without_a_winner_at_the_planned_end(shop: Shop) -> None:
     shop.define()
     shop.live(400, 6, (0.1, 0.1))
     assert decision(report_of(shop)) is Decision.WAIT
@@ -57,7 +55,7 @@ def test_equal_variants_keep_running_and_end_without_a_winner_at_the_planned_end
     assert "at the planned end no difference is shown" in final.verdicts[0].why
 
 
-def test_what_readers_did_before_narrows_the_interval(shop: Any) -> None:
+def test_what_readers_did_before_narrows_the_interval(shop: Shop) -> None:
     shop.define()
     shop.live(600, 4, (0.1, 0.1), before_days=5)
     report = report_of(shop)
@@ -66,7 +64,7 @@ def test_what_readers_did_before_narrows_the_interval(shop: Any) -> None:
     assert len(report.days["new"]) == 4
 
 
-def test_a_guardrail_beyond_its_margin_stops_a_winner(shop: Any) -> None:
+def test_a_guardrail_beyond_its_margin_stops_a_winner(shop: Shop) -> None:
     shop.define()
     shop.live(1_000, 4, (0.08, 0.13))
     hidden = [e for e in shop.events if e.action is Action.VIEW and int(e.user_id[1:]) % 2]
@@ -81,7 +79,7 @@ def test_a_guardrail_beyond_its_margin_stops_a_winner(shop: Any) -> None:
     assert "“Hides of what was seen” got worse by more than 25%" in report.verdicts[0].why
 
 
-def test_too_few_users_are_not_taken_at_their_word(shop: Any) -> None:
+def test_too_few_users_are_not_taken_at_their_word(shop: Shop) -> None:
     shop.define()
     shop.live(60, 3, (0.02, 0.6))
     report = report_of(shop)
@@ -89,7 +87,7 @@ def test_too_few_users_are_not_taken_at_their_word(shop: Any) -> None:
     assert "needs at least 100 users an arm, and has 30" in report.verdicts[0].why
 
 
-def test_a_split_that_is_off_breaks_it(shop: Any) -> None:
+def test_a_split_that_is_off_breaks_it(shop: Shop) -> None:
     shop.define()
     shop.live(600, 2, (0.05, 0.3))
     gone = {f"u{n}" for n in range(1, 600, 2) if n % 3 == 0}
@@ -99,7 +97,7 @@ def test_a_split_that_is_off_breaks_it(shop: Any) -> None:
     assert "the split is off: 300 : 200 users where 250 : 250 were planned" in report.verdicts[0].why
 
 
-def test_an_empty_variant_breaks_it(shop: Any) -> None:
+def test_an_empty_variant_breaks_it(shop: Shop) -> None:
     shop.define()
     shop.live(200, 2, (0.1, 0.1))
     shop.slates = [s for s in shop.slates if not int(s.user_id[1:]) % 2]
@@ -109,7 +107,7 @@ def test_an_empty_variant_breaks_it(shop: Any) -> None:
     assert not report.readings
 
 
-def test_no_data_and_no_such_experiment_are_said_plainly(shop: Any) -> None:
+def test_no_data_and_no_such_experiment_are_said_plainly(shop: Shop) -> None:
     shop.live(4, 1, (0.1, 0.1))
     with pytest.raises(NotFound, match="'other' is neither defined in the log nor named by any slate"):
         analyse(shop.written(), Question("other"), load_definitions())
@@ -121,7 +119,7 @@ def test_no_data_and_no_such_experiment_are_said_plainly(shop: Any) -> None:
         analyse(shop.store, Question("idle"), load_definitions())
 
 
-def test_exposures_sent_twice_count_once(shop: Any) -> None:
+def test_exposures_sent_twice_count_once(shop: Shop) -> None:
     shop.define()
     shop.live(300, 3, (0.1, 0.1))
     once = report_of(shop)
@@ -133,7 +131,7 @@ def test_exposures_sent_twice_count_once(shop: Any) -> None:
     assert any("50 slates were logged again" in w for w in twice.health.warnings)
 
 
-def test_a_bot_is_left_out(shop: Any) -> None:
+def test_a_bot_is_left_out(shop: Shop) -> None:
     shop.define()
     shop.live(400, 3, (0.1, 0.1))
     clean = report_of(shop)
@@ -148,7 +146,7 @@ def test_a_bot_is_left_out(shop: Any) -> None:
     assert any("1 users behave like programs" in w for w in report.health.warnings)
 
 
-def test_users_of_a_variant_that_did_not_load_count_where_they_were_assigned(shop: Any) -> None:
+def test_users_of_a_variant_that_did_not_load_count_where_they_were_assigned(shop: Shop) -> None:
     shop.define()
     shop.live(600, 2, (0.1, 0.1))
     for i, n in enumerate(range(1, 600, 2)):
@@ -165,7 +163,7 @@ def test_users_of_a_variant_that_did_not_load_count_where_they_were_assigned(sho
     assert "was not what" in broken.verdicts[0].why
 
 
-def test_users_in_two_variants_are_left_out_and_many_break_it(shop: Any) -> None:
+def test_users_in_two_variants_are_left_out_and_many_break_it(shop: Shop) -> None:
     shop.define()
     shop.live(400, 2, (0.1, 0.1))
     shop.slate("u0", START + 2 * DAY, "new")
@@ -177,7 +175,7 @@ def test_users_in_two_variants_are_left_out_and_many_break_it(shop: Any) -> None
     assert "20 of 400 users were in more than one variant" in report_of(shop).verdicts[0].why
 
 
-def test_overrides_and_readers_without_an_id_do_not_count(shop: Any) -> None:
+def test_overrides_and_readers_without_an_id_do_not_count(shop: Shop) -> None:
     shop.define()
     shop.live(300, 2, (0.1, 0.1))
     shop.slate("tester", START + HOUR, "new", overridden=True)
@@ -186,16 +184,25 @@ def test_overrides_and_readers_without_an_id_do_not_count(shop: Any) -> None:
     assert (left_out.overridden_slates, left_out.unidentified_slates) == (1, 1)
 
 
-def test_a_log_without_a_definition_is_read_with_equal_shares(shop: Any) -> None:
+def test_a_log_without_a_definition_is_read_with_equal_shares(shop: Shop) -> None:
     shop.live(300, 2, (0.1, 0.1))
     report = report_of(shop)
     assert report.design.control == "control"
     assert any("no definition" in w for w in report.health.warnings)
     with pytest.raises(InvalidInput, match="has no variant 'b'"):
         report_of(shop, control="b")
+    with pytest.raises(InvalidInput, match="unit 'page'"):
+        report_of(shop, unit="page")
 
 
-def test_a_salt_that_changed_breaks_it(shop: Any) -> None:
+def test_slates_that_are_kept_no_longer_are_missed(shop: Shop) -> None:
+    dated = DEFINITION.replace('layer = "ranking"', 'layer = "ranking"\nstart = 2025-12-20T00:00:00Z')
+    shop.define(dated)
+    shop.live(200, 2, (0.1, 0.1))
+    assert any("more than a day before the oldest slate" in w for w in report_of(shop).health.warnings)
+
+
+def test_a_salt_that_changed_breaks_it(shop: Shop) -> None:
     shop.define()
     shop.live(300, 2, (0.1, 0.1))
     shop.define(
@@ -205,14 +212,17 @@ def test_a_salt_that_changed_breaks_it(shop: Any) -> None:
     assert "its salt changed while it ran" in report_of(shop).verdicts[0].why
 
 
-def test_interleaving_gives_a_preference_by_user(shop: Any) -> None:
+def test_interleaving_gives_a_preference_by_user(shop: Shop) -> None:
     shop.define(
         '[[experiment]]\nname = "ranker-7"\nkind = "interleaving"\nsalt = "s"\nlayer = "ranking"\n'
         'variant = [{ name = "control", model = "prior" }, { name = "new" }]'
     )
     for n in range(300):
-        request = shop.slate(f"u{n}", START + n, "interleaved", drafted=[1, 2] * 5)
-        clicked = [1, 3, 5] if n % 3 == 0 else [0] if n % 3 == 1 else []  # odd places are the challenger's picks
+        # pairs of picks after a coin; in the first pair both wanted the same item, which is nobody's then
+        request = shop.slate(
+            f"u{n}", START + n, "interleaved", drafted=[1, 2] * 5, propensities=[1.0, 1.0] + [0.5, 1.0] * 4
+        )
+        clicked = [0, 1, 3, 5] if n % 3 == 0 else [2] if n % 3 == 1 else [0]
         shop.answer(f"u{n}", START + n, request, clicked)
     report = report_of(shop)
     assert not report.verdicts
