@@ -23,7 +23,9 @@ from feedrank.types import F32, I32, I64, Bools, Micros
 # Requests whose raw columns are joined before features are computed: NumPy's call overhead is spread over thousands of
 # candidates, and the joined columns stay around 100 MB with vectors of 384 dimensions.
 BATCH_CANDIDATES = 6_000
-PADDING_KEPT = 8  # rows of an impression's padding that are trained on: about as many as were shown and not clicked
+# Rows of an impression's padding that are trained on. Of none, a ranker learns nothing of what is scored and not shown;
+# of eight, it learns little else: on EB-NeRD the order among what was shown suffers (docs/ranking.md).
+PADDING_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
