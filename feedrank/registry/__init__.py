@@ -1,6 +1,16 @@
 """The model registry: versions in folders, aliases, and loading that verifies before it parses."""
 
-from feedrank.registry.manifest import DataRange, Manifest
-from feedrank.registry.registry import LoadedModel, Registry, Version
+from feedrank.registry.manifest import CalibrationTable, DataRange, InputReference, LinearYardstick, Manifest
+from feedrank.registry.registry import LoadedModel, Measures, Registry, Version
 
-__all__ = ["DataRange", "LoadedModel", "Manifest", "Registry", "Version"]
+__all__ = [
+    "CalibrationTable",
+    "DataRange",
+    "InputReference",
+    "LinearYardstick",
+    "LoadedModel",
+    "Manifest",
+    "Measures",
+    "Registry",
+    "Version",
+]

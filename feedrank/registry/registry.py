@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,17 @@ from feedrank.errors import Conflict, InvalidInput, NotFound, RegistryError
 from feedrank.registry.aliases import Aliases, Change
 from feedrank.registry.files import read_whole, sha256, write_folder
 from feedrank.registry.golden import GOLDEN_FILE, MODEL_FILE, ROWS, golden_bytes, scores_in_child, verify_in_child
-from feedrank.registry.manifest import DataRange, FingerprintOf, Manifest, check_features, doubts, feature_entries
+from feedrank.registry.manifest import (
+    CalibrationTable,
+    DataRange,
+    FingerprintOf,
+    InputReference,
+    LinearYardstick,
+    Manifest,
+    check_features,
+    doubts,
+    feature_entries,
+)
 from feedrank.registry.references import PRIOR, check_name, is_name, is_version, split, version_of
 from feedrank.types import F32, F64, Micros
 
@@ -52,6 +62,15 @@ class LoadedModel:
     model_text: str  # LightGBM's text form
 
 
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What training measured beside the model, for serving and for judging it later."""
+
+    calibration: CalibrationTable | None = None
+    inputs: Mapping[str, InputReference] = field(default_factory=dict)  # by feature
+    yardstick: LinearYardstick | None = None
+
+
 class Registry:
     """The versions and aliases under one folder. `fingerprint_of` says what features this code defines."""
 
@@ -83,6 +102,7 @@ class Registry:
         data: DataRange | None = None,
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, str | int | float | bool] | None = None,
+        measures: Measures | None = None,
         libraries: Mapping[str, str] | None = None,
         git_commit: str = "",
         notes: str = "",
@@ -124,6 +144,9 @@ class Registry:
                 data=data or DataRange(),
                 metrics={key: value for key, value in (metrics or {}).items() if math.isfinite(value)},
                 params=dict(params or {}),
+                calibration=measures.calibration if measures else None,
+                inputs=dict(measures.inputs) if measures else {},
+                yardstick=measures.yardstick if measures else None,
                 libraries=dict(libraries or {}),
                 git_commit=git_commit,
                 notes=notes,

@@ -12,8 +12,11 @@ import lightgbm
 import numpy as np
 
 from feedrank.errors import InvalidInput
+from feedrank.pipeline.scorers import Calibration
+from feedrank.training.calibrate import fit_calibration
 from feedrank.training.dataset import Dataset
 from feedrank.training.facts import Progress, no_progress
+from feedrank.training.forms import Form
 from feedrank.training.metrics import Metrics, evaluate
 from feedrank.types import F32, F64, Bools
 
@@ -70,8 +73,9 @@ class Fitted:
     features: tuple[str, ...]
     rounds: int
     selection: Metrics | None  # on the last part, by a model fitted to the part before it; None if that was too small
+    calibration: Calibration | None  # of that model's margins on that part
     impressions: int  # with both labels
-    rows: int
+    rows: int  # of all their forms
 
 
 def fit(
@@ -87,19 +91,29 @@ def fit(
     params = params or FitParams()
     usable = dataset.take(_with_both_labels(dataset))
     check_learnable(dataset, usable)
-    early, late = _split(usable, params.selection_share)
-    judged = late.judged()
+    cut = usable.times[int(len(usable) * (1.0 - params.selection_share))]
+    early, late = usable.take(usable.times < cut), usable.take(usable.times >= cut)
+    judged = late.take(late.forms != Form.OUTDATED).judged()
     judged = judged.take(_with_both_labels(judged))
-    rounds, selection = params.default_rounds, None
+    rounds, selection, calibration = params.default_rounds, None, None
     if len(judged) >= MIN_TO_SELECT and len(early):
-        rounds, selection = _select(early, judged, features, params, progress)
+        rounds, selection, chosen = _select(early, judged, features, params, progress)
+        calibration = _calibrated(chosen, dataset.take(dataset.times >= cut), features, rounds)
     booster = lightgbm.train(
         params.lightgbm(len(usable.rows)),
         _lightgbm_dataset(usable, features),
         rounds,
         callbacks=[_each_round(progress)],
     )
-    return Fitted(booster.model_to_string(), tuple(features), rounds, selection, len(usable), len(usable.labels))
+    return Fitted(
+        booster.model_to_string(),
+        tuple(features),
+        rounds,
+        selection,
+        calibration,
+        len(usable.of(Form.SHOWN)),
+        len(usable.labels),
+    )
 
 
 def threads_for(rows: int, wanted: int) -> int:
@@ -135,11 +149,15 @@ def _with_both_labels(dataset: Dataset) -> Bools:
     return (clicked > 0) & (clicked < sizes)
 
 
-def _split(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
-    """Everything before an instant, and the rest: about `share` of the impressions."""
-    cut = dataset.times[int(len(dataset) * (1.0 - share))]
-    late = dataset.times >= cut
-    return dataset.take(~late), dataset.take(late)
+def _calibrated(booster: lightgbm.Booster, late: Dataset, features: Sequence[str], rounds: int) -> Calibration | None:
+    """The curve from margins to click rates of what was seen later than all that the booster was fitted to, clicked in
+    or not, in the form that serves.
+    """
+    served = late.served().judged()
+    if not len(served.labels):
+        return None
+    margins = booster.predict(served.columns(features), num_iteration=rounds, raw_score=True, num_threads=1)
+    return fit_calibration(np.asarray(margins, np.float64), served.labels)
 
 
 def _lightgbm_dataset(dataset: Dataset, features: Sequence[str]) -> lightgbm.Dataset:
@@ -150,8 +168,8 @@ def _lightgbm_dataset(dataset: Dataset, features: Sequence[str]) -> lightgbm.Dat
 
 def _select(
     early: Dataset, judged: Dataset, features: Sequence[str], params: FitParams, progress: Progress
-) -> tuple[int, Metrics]:
-    """The number of rounds that ranks `judged` best after fitting to `early`, and its metrics."""
+) -> tuple[int, Metrics, lightgbm.Booster]:
+    """The number of rounds that ranks `judged` best after fitting to `early`, its metrics, and what was fitted."""
     rows, best = judged.columns(features), (0, Metrics(-1.0, 0.0, 0.0, 0.0, 0))
     margins: F64 = np.zeros(len(rows))
     booster = lightgbm.Booster(params.lightgbm(len(early.rows)), _lightgbm_dataset(early, features))
@@ -166,8 +184,8 @@ def _select(
         if done - best[0] >= params.patience:
             break
     if not best[0]:  # nothing to split on: every number of trees ranks by chance
-        return params.default_rounds, evaluate(judged.labels, margins, judged.offsets)
-    return best
+        return params.default_rounds, evaluate(judged.labels, margins, judged.offsets), booster
+    return *best, booster
 
 
 def _each_round(progress: Progress) -> Callable[[lightgbm.callback.CallbackEnv], None]:

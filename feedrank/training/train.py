@@ -17,13 +17,18 @@ import numpy as np
 from feedrank import __version__
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import LightGBMScorer
-from feedrank.registry import DataRange, Registry
+from feedrank.registry import CalibrationTable, DataRange, Measures, Registry
 from feedrank.store import LogStore
+from feedrank.store.data_settings import load_data_settings
 from feedrank.training.dataset import Dataset, View, build
+from feedrank.training.drift import input_references
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.feature_choice import check_names, steady, varying
 from feedrank.training.fit import FitParams, Fitted, fit
+from feedrank.training.forms import Form, training_mix
+from feedrank.training.padding import Padding
 from feedrank.training.period import AUTO_SPACE, BEGINNING, END, SlateRows, read_period
+from feedrank.training.yardstick import fit_yardstick
 from feedrank.types import F32, SECOND, Micros
 
 GOLDEN_ROWS = 64  # spread over the data set: enough to pass through most leaves of most trees
@@ -85,9 +90,11 @@ def _dataset(store: LogStore, assignment: Assignment, features: Sequence[str], w
     period = read_period(
         store, assignment.start, assignment.until, space=assignment.space, blind=True, progress=reading
     )
-    view = View(assignment.counter_delay, period.space, logged_rows=assignment.slate_rows == SlateRows.LOGGED)
-    replaying = watch("replaying impressions", len(period.examples))
-    return build(period.facts, period.examples, view, features, replaying), period.space
+    logged = assignment.slate_rows == SlateRows.LOGGED
+    view = View(assignment.counter_delay, period.space, logged, Padding(store, load_data_settings(store)))
+    examples = training_mix(period.examples)
+    replaying = watch("replaying impressions", len(examples))
+    return build(period.facts, examples, view, features, replaying), period.space
 
 
 def _publish(
@@ -101,6 +108,13 @@ def _publish(
         impressions=fitted.impressions,
         rows=fitted.rows,
     )
+    shown, served = dataset.of(Form.SHOWN).judged(), dataset.served()
+    table = fitted.calibration
+    measures = Measures(
+        None if table is None else CalibrationTable(margins=table.margins, probabilities=table.probabilities),
+        input_references(served.columns(fitted.features), fitted.features),
+        fit_yardstick(shown.columns(fitted.features), shown.labels, assignment.params.seed),
+    )
     selection = fitted.selection.as_json() if fitted.selection is not None else {}
     reference = registry.publish(
         assignment.name,
@@ -113,6 +127,7 @@ def _publish(
         data=data,
         metrics={f"selection_{name}": float(value) for name, value in selection.items()},
         params={**assignment.params.as_json(), "rounds": fitted.rounds},
+        measures=measures,
         libraries=libraries(),
         git_commit=git_commit(),
     )
