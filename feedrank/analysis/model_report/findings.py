@@ -4,114 +4,94 @@ Knows nothing of pages or terminals.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from feedrank.analysis.model_report.reliability import Reliability, reliability
-from feedrank.analysis.model_report.standing import Point, Standing, delay_point, over_time, standings
+from feedrank.analysis.model_report.over_time import Stretch, over_time
+from feedrank.pipeline.stages import CLICK_PROBABILITY
 from feedrank.registry import Manifest, Registry
 from feedrank.store import LogStore
+from feedrank.store.data_settings import load_data_settings
 from feedrank.training.audit.audit import Audit
-from feedrank.training.audit.audited import Scored, audit_model, score_period
+from feedrank.training.audit.audited import Scored, audit_model
 from feedrank.training.audit.settings import AuditSettings
-from feedrank.training.background import read_background
-from feedrank.training.evaluate import Trial
+from feedrank.training.dataset import Dataset, View, build
+from feedrank.training.drift import DayOfClicks, Shift, clicks_by_day, shifts
+from feedrank.training.evaluate import Trial, Verdict, evaluate
+from feedrank.training.forms import padded
 from feedrank.training.importance import Importance, importances
-from feedrank.training.slices import Slice, slice_table
-from feedrank.training.times import format_time
+from feedrank.training.padding import Padding
 from feedrank.training.train import Watch, unwatched
 from feedrank.types import SECOND, Micros
+
+SAMPLED = 600  # impressions padded to measure drift: some ten thousand rows
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All a report tells. Empty sequences and None leave their part out."""
+    """All a report tells. Empty sequences leave their part out."""
 
-    reference: str
+    verdict: Verdict
+    audit: Audit
     manifest: Manifest | None  # None for the prior
     first: Micros  # of the judged impressions
     last: Micros
     impressions: int
     users: int
     counter_delay_s: float
-    standings: Sequence[Standing]  # the model first
-    over_time: tuple[str, Sequence[Point]]
-    delays: Sequence[Point]
-    slices: Sequence[Slice]
+    over_time: tuple[str, Sequence[Stretch]]
     importances: Sequence[Importance]
-    reliability: Reliability | None
-    audit: Audit
-    warnings: Sequence[str]
+    shifts: Sequence[Shift]
+    days: Sequence[DayOfClicks]
 
 
 def find_out(
-    store: LogStore,
-    registry: Registry,
-    trial: Trial,
-    delays_s: Sequence[float],
-    settings: AuditSettings,
-    watch: Watch = unwatched,
+    store: LogStore, registry: Registry, trial: Trial, settings: AuditSettings, watch: Watch = unwatched
 ) -> Findings:
-    """Judges, slices, explains and audits a model on the impressions of a trial; `delays_s` are further counter delays
-    for the curve.
+    """Judges, explains and audits a model on the impressions of a trial.
 
     NotFound for an unknown model, RegistryError for one that does not load, InvalidInput where there is nothing to
     judge by.
     """
     scored, audit = audit_model(store, registry, trial, settings, watch)
-    dataset = scored.dataset
-    standing = standings(scored)
-    curve = [delay_point(scored)]
-    for delay in dict.fromkeys(delays_s):
-        if delay != scored.counter_delay_s:
-            later = replace(trial, counter_delay=round(delay * SECOND))
-            curve.append(delay_point(score_period(store, registry, later, watch)))
-    background = read_background(scored.period.facts, scored.period.examples)
+    verdict = evaluate(store, registry, trial, watch)
+    dataset, manifest, scorer = scored.dataset, scored.manifest, scored.scorer
     explained: list[Importance] = []
-    if scored.manifest is not None:
-        explained = importances(registry.load(scored.reference).model_text, scored.scorer, dataset)
+    moved: list[Shift] = []
+    days: list[DayOfClicks] = []
+    if manifest is not None:
+        explained = importances(registry.load(scored.reference).model_text, scorer, dataset)
+        as_served = served_sample(store, scored, watch)
+        moved = shifts(manifest.inputs, as_served)
+        columns = scorer.score(np.ascontiguousarray(as_served.columns(scorer.features)))
+        if CLICK_PROBABILITY in columns:
+            days = clicks_by_day(as_served, columns[CLICK_PROBABILITY])
     return Findings(
-        scored.reference,
-        scored.manifest,
+        verdict,
+        audit,
+        manifest,
         int(dataset.times[0]),
         int(dataset.times[-1]),
         len(dataset),
         len({user for user in dataset.user_ids if user}),
         scored.counter_delay_s,
-        standing,
         over_time(scored),
-        sorted(curve, key=lambda point: point.at),
-        slice_table(dataset, scored.scores, background),
         explained,
-        reliability_of(scored),
-        audit,
-        _warnings(scored, trial),
+        moved,
+        days,
     )
 
 
-def reliability_of(scored: Scored) -> Reliability | None:
-    """That of the probabilities of what was seen, if the scorer gives any."""
-    seen = scored.dataset.judged()
-    columns = scored.scorer.score(np.ascontiguousarray(seen.columns(scored.scorer.features)))
-    if "click_probability" not in columns:
-        return None
-    return reliability(columns["click_probability"], seen.labels)
-
-
-def _warnings(scored: Scored, trial: Trial) -> list[str]:
-    """What to bear in mind when reading the figures."""
-    if scored.manifest is None:
-        return []
-    trained_until, found = scored.manifest.data.until, []
-    if trial.start < trained_until:
-        found.append(
-            f"The model was trained on impressions until {format_time(trained_until)}, past the start of the judged "
-            "period: its figures are too good"
-        )
-    if scored.manifest.counter_delay_s != scored.counter_delay_s:
-        found.append(
-            f"The model was trained with counters {scored.manifest.counter_delay_s:g} s late and is judged with "
-            f"{scored.counter_delay_s:g} s"
-        )
-    return found
+def served_sample(store: LogStore, scored: Scored, watch: Watch = unwatched) -> Dataset:
+    """Impressions in the form that is served, which is what drift is about: slates as they are, imported ones padded,
+    evenly over the period.
+    """
+    imported = [e for e in scored.period.examples if e.slate is None]
+    if not imported:
+        return scored.dataset
+    chosen = padded(imported[:: max(1, len(imported) // SAMPLED)])
+    padding = Padding(store, load_data_settings(store))
+    view = View(round(scored.counter_delay_s * SECOND), scored.period.space, padding=padding)
+    watching = watch("padding impressions", len(chosen))
+    return build(scored.period.facts, chosen, view, scored.scorer.features, watching)

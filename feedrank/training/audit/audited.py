@@ -14,9 +14,9 @@ from feedrank.training.audit.audit import Audit, audit
 from feedrank.training.audit.settings import AuditSettings
 from feedrank.training.dataset import Dataset, View, build
 from feedrank.training.evaluate import Trial, load_scorer
+from feedrank.training.forms import last_midnight, outdated
 from feedrank.training.judge import margins
 from feedrank.training.period import AUTO_SPACE, Period, SlateRows, read_period
-from feedrank.training.replay import FOREVER
 from feedrank.training.train import Watch, unwatched
 from feedrank.types import F64, SECOND
 
@@ -49,10 +49,11 @@ def score_period(store: LogStore, registry: Registry, trial: Trial, watch: Watch
     reading = watch("reading the log", store.position())
     period = read_period(store, trial.start, trial.until, space=space, progress=reading)
     logged = trial.slate_rows == SlateRows.LOGGED
-    view = View(delay, period.space, trial.start if trial.frozen else FOREVER, logged)
+    examples = outdated(period.examples, last_midnight(trial.start)) if trial.frozen else period.examples
     wanted = {*scorer.features} if logged else {*scorer.features, *baselines.FEATURES, *GROUPED_BY}
     features = tuple(name for name in NAMES if name in wanted)
-    dataset = build(period.facts, period.examples, view, features, watch("replaying impressions", len(period.examples)))
+    replaying = watch("replaying impressions", len(examples))
+    dataset = build(period.facts, examples, View(delay, period.space, logged), features, replaying)
     return Scored(reference, scorer, manifest, delay / SECOND, period, dataset, margins(dataset, scorer))
 
 
