@@ -46,15 +46,6 @@ class CalibrationTable(BaseModel):
     probabilities: tuple[float, ...]
 
 
-class InputReference(BaseModel):
-    """How a feature was spread over the training rows: what later inputs are compared with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    edges: tuple[float, ...]  # ascending; a bin ends at each, itself included, and one more holds the rest
-    shares: tuple[float, ...]  # of all rows in each bin, one more than edges; the rest of them are unknown
-
-
 class LinearYardstick(BaseModel):
     """A logistic regression on the same rows: what the ranker must beat. Its score is the sum over features of
     weight * (value - mean) / scale, nothing where the value is unknown.
@@ -83,7 +74,6 @@ class Manifest(BaseModel):
     metrics: dict[str, float] = {}
     params: dict[str, str | int | float | bool] = {}
     calibration: CalibrationTable | None = None  # None: margins say nothing of probabilities
-    inputs: dict[str, InputReference] = {}  # by feature
     yardstick: LinearYardstick | None = None
     libraries: dict[str, str] = {}
     git_commit: str = ""

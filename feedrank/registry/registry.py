@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from feedrank.registry.manifest import (
     CalibrationTable,
     DataRange,
     FingerprintOf,
-    InputReference,
     LinearYardstick,
     Manifest,
     check_features,
@@ -67,7 +66,6 @@ class Measures:
     """What training measured beside the model, for serving and for judging it later."""
 
     calibration: CalibrationTable | None = None
-    inputs: Mapping[str, InputReference] = field(default_factory=dict)  # by feature
     yardstick: LinearYardstick | None = None
 
 
@@ -145,7 +143,6 @@ class Registry:
                 metrics={key: value for key, value in (metrics or {}).items() if math.isfinite(value)},
                 params=dict(params or {}),
                 calibration=measures.calibration if measures else None,
-                inputs=dict(measures.inputs) if measures else {},
                 yardstick=measures.yardstick if measures else None,
                 libraries=dict(libraries or {}),
                 git_commit=git_commit,

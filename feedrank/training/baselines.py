@@ -13,7 +13,7 @@ from feedrank.settings import HALF_LIVES_H
 from feedrank.training.dataset import Dataset
 from feedrank.types import F64
 
-RANDOM, POPULARITY = "random", "popularity"
+RANDOM, POPULARITY, RECENCY = "random", "popularity", "recency"
 # Decayed clicks and smoothed click-through rates, as the features of the same instant hold them.
 POPULAR: Mapping[str, str] = {
     **{f"clicks_{hours}h": f"log_clicks_{hours}h" for hours in HALF_LIVES_H},
@@ -21,7 +21,7 @@ POPULAR: Mapping[str, str] = {
 }
 # Each a feature and the sign it is ordered by.
 _COLUMNS: Mapping[str, tuple[str, float]] = {
-    "recency": ("age_hours", -1.0),  # since publication, or since the log first named the item
+    RECENCY: ("age_hours", -1.0),  # since publication, or since the log first named the item
     "numbering": ("rank_number", 1.0),  # newest first where ids count upwards
     **{name: (feature, 1.0) for name, feature in POPULAR.items()},
     "item_to_item": ("co_sum", 1.0),  # what readers of the user's articles read too

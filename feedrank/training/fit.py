@@ -21,6 +21,7 @@ from feedrank.training.metrics import Metrics, evaluate
 from feedrank.types import F32, F64, Bools
 
 MIN_TO_SELECT = 100  # with fewer impressions the best number of trees is noise
+OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
 # LightGBM's threads wait for each other spinning, at every node of every tree: on two cores shared with other work, two
 # threads took forty times as long as one. One fits 300,000 rows in half a minute; only beyond a million is it worth the
 # risk.
@@ -31,10 +32,12 @@ MANY_ROWS = 1_000_000
 class FitParams:
     """How to fit. Chosen on EB-NeRD's train week alone: fitted to 18-23 May, judged on 24 May to 25 May 07:00."""
 
+    objective: str = "lambdarank"  # one of OBJECTIVES
     learning_rate: float = 0.04  # halving it costs twice the trees and gains nothing measurable
     num_leaves: int = 31  # 15 to 63 are within noise; more leaves cost time at every request
     min_data_in_leaf: int = 50  # impressions of one user come in bursts; smaller leaves learn the user
     lambda_l2: float = 50.0  # 0 to 100 are within noise; here the curve is flattest past the best number of trees
+    feature_fraction: float = 1.0  # of the features, looked at for each split
     truncation_level: int = 30  # pairs with a place among the first 30: the slates of a news page
     max_rounds: int = 600
     patience: int = 60  # rounds without a better AUC before giving up; the curve is flat and noisy near its top
@@ -43,15 +46,21 @@ class FitParams:
     seed: int = 1
     num_threads: int = 0  # 0: by the size of the data, see `threads_for`. The model does not depend on it
 
+    def __post_init__(self) -> None:
+        """Refuses an objective that is no way to rank. InvalidInput."""
+        if self.objective not in OBJECTIVES:
+            raise InvalidInput(f"objective {self.objective!r} is not one of {', '.join(OBJECTIVES)}")
+
     def lightgbm(self, rows: int) -> dict[str, str | int | float | bool]:
         """LightGBM's own names, for a data set of so many rows."""
         return {
-            "objective": "lambdarank",
+            "objective": self.objective,
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
             "min_data_in_leaf": self.min_data_in_leaf,
             "lambda_l2": self.lambda_l2,
-            "lambdarank_truncation_level": self.truncation_level,
+            **({"lambdarank_truncation_level": self.truncation_level} if self.objective == "lambdarank" else {}),
+            "feature_fraction_bynode": self.feature_fraction,
             "deterministic": True,
             "force_row_wise": True,  # choosing by timing would differ between runs
             "seed": self.seed,
@@ -89,22 +98,15 @@ def fit(
     InvalidInput if the data set has nothing to learn an order from, or is of a single user.
     """
     params = params or FitParams()
-    usable = dataset.take(_with_both_labels(dataset))
+    usable = dataset.take(with_both_labels(dataset))
     check_learnable(dataset, usable)
-    cut = usable.times[int(len(usable) * (1.0 - params.selection_share))]
-    early, late = usable.take(usable.times < cut), usable.take(usable.times >= cut)
-    judged = late.take(late.forms != Form.OUTDATED).judged()
-    judged = judged.take(_with_both_labels(judged))
+    early, late = split(usable, params.selection_share)
+    judged = judgeable(late)
     rounds, selection, calibration = params.default_rounds, None, None
     if len(judged) >= MIN_TO_SELECT and len(early):
-        rounds, selection, chosen = _select(early, judged, features, params, progress)
-        calibration = _calibrated(chosen, dataset.take(dataset.times >= cut), features, rounds)
-    booster = lightgbm.train(
-        params.lightgbm(len(usable.rows)),
-        _lightgbm_dataset(usable, features),
-        rounds,
-        callbacks=[_each_round(progress)],
-    )
+        rounds, selection, chosen = select(early, judged, features, params, progress)
+        calibration = _calibrated(chosen, dataset.take(dataset.times >= late.times[0]), features, rounds)
+    booster = train_booster(usable, features, params, rounds, progress)
     return Fitted(
         booster.model_to_string(),
         tuple(features),
@@ -113,6 +115,30 @@ def fit(
         calibration,
         len(usable.of(Form.SHOWN)),
         len(usable.labels),
+    )
+
+
+def split(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """All before an instant, and the rest: about `share` of the impressions, the last in time."""
+    cut = dataset.times[int(len(dataset) * (1.0 - share))]
+    return dataset.take(dataset.times < cut), dataset.take(dataset.times >= cut)
+
+
+def judgeable(dataset: Dataset) -> Dataset:
+    """What a ranker is chosen by: what was seen, of impressions with both labels, but not with an outdated log."""
+    seen = dataset.take(dataset.forms != Form.OUTDATED).judged()
+    return seen.take(with_both_labels(seen))
+
+
+def train_booster(
+    dataset: Dataset, features: Sequence[str], params: FitParams, rounds: int, progress: Progress = no_progress
+) -> lightgbm.Booster:
+    """So many trees over the named columns."""
+    return lightgbm.train(
+        params.lightgbm(len(dataset.rows)),
+        _lightgbm_dataset(dataset, features),
+        rounds,
+        callbacks=[_each_round(progress)],
     )
 
 
@@ -142,7 +168,8 @@ def check_learnable(dataset: Dataset, usable: Dataset) -> None:
         )
 
 
-def _with_both_labels(dataset: Dataset) -> Bools:
+def with_both_labels(dataset: Dataset) -> Bools:
+    """Which impressions hold something clicked and something not, (r,)."""
     sizes = np.diff(dataset.offsets)
     owner = np.repeat(np.arange(len(dataset)), sizes)
     clicked = np.bincount(owner, dataset.labels > 0, minlength=len(dataset))
@@ -166,7 +193,7 @@ def _lightgbm_dataset(dataset: Dataset, features: Sequence[str]) -> lightgbm.Dat
     )
 
 
-def _select(
+def select(
     early: Dataset, judged: Dataset, features: Sequence[str], params: FitParams, progress: Progress
 ) -> tuple[int, Metrics, lightgbm.Booster]:
     """The number of rounds that ranks `judged` best after fitting to `early`, its metrics, and what was fitted."""

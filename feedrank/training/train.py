@@ -21,7 +21,6 @@ from feedrank.registry import CalibrationTable, DataRange, Measures, Registry
 from feedrank.store import LogStore
 from feedrank.store.data_settings import load_data_settings
 from feedrank.training.dataset import Dataset, View, build
-from feedrank.training.drift import input_references
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.feature_choice import check_names, steady, varying
 from feedrank.training.fit import FitParams, Fitted, fit
@@ -76,7 +75,7 @@ def train(
     """
     wanted = check_names(assignment.features) or steady()
     registry.check_new(assignment.name)
-    dataset, space = _dataset(store, assignment, wanted, watch)
+    dataset, space = training_dataset(store, assignment, wanted, watch)
     features = varying(wanted, dataset.rows)
     if not features:
         raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
@@ -84,7 +83,9 @@ def train(
     return _publish(registry, assignment, space, dataset, fitted, champion)
 
 
-def _dataset(store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch) -> tuple[Dataset, str]:
+def training_dataset(
+    store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch = unwatched
+) -> tuple[Dataset, str]:
     """The rows to learn from and their vector space. The log, far larger than they are, is let go of on return."""
     reading = watch("reading the log", store.position())
     period = read_period(
@@ -108,11 +109,10 @@ def _publish(
         impressions=fitted.impressions,
         rows=fitted.rows,
     )
-    shown, served = dataset.of(Form.SHOWN).judged(), dataset.served()
+    shown = dataset.of(Form.SHOWN).judged()
     table = fitted.calibration
     measures = Measures(
         None if table is None else CalibrationTable(margins=table.margins, probabilities=table.probabilities),
-        input_references(served.columns(fitted.features), fitted.features),
         fit_yardstick(shown.columns(fitted.features), shown.labels, assignment.params.seed),
     )
     selection = fitted.selection.as_json() if fitted.selection is not None else {}

@@ -17,7 +17,6 @@ from feedrank.analysis.theme import BLUE, MUTED
 from feedrank.registry import Manifest
 from feedrank.training.bootstrap import Interval
 from feedrank.training.calibrate import Reliability
-from feedrank.training.drift import SHIFTED
 from feedrank.training.importance import Importance
 from feedrank.training.judge import Judgement
 from feedrank.training.metrics import Metrics
@@ -38,7 +37,6 @@ def model_page(found: Findings, command: str) -> Page:
         *([Section("What the model looks at", _importances(found.importances))] if found.importances else []),
         Section("Curves", _curves(found)),
         Section("Click probability", _probability(found.verdict.reliability)),
-        *([Section("Drift", _drift(found))] if found.shifts else []),
         *audit_sections(found.audit),
         *([Section("Training", _training(found.manifest))] if found.manifest else []),
     ]
@@ -188,29 +186,6 @@ def _probability(measured: Reliability | None) -> list[Block]:
         "in the form that is served."
     )
     return [head, Plot(reliability_figure(measured)), Table(("bin", "predicted", "clicked", "rows"), rows, decimals=4)]
-
-
-def _drift(found: Findings) -> list[Block]:
-    far = [shift.feature for shift in found.shifts if shift.index >= SHIFTED]
-    if far:
-        head = Callout(Status.WARNING, f"{len(far)} of {len(found.shifts)} inputs have shifted", ", ".join(far))
-    else:
-        head = Callout(Status.GOOD, f"None of {len(found.shifts)} inputs has shifted")
-    text = Text(
-        "Population stability index of each input against the training rows, in the form that is served (below .1 "
-        f"steady, from {SHIFTED:g} shifted). What follows the calendar, as the weekday, shifts with it."
-    )
-    rows: list[list[Cell]] = [
-        [s.feature, s.index, f"{s.missing_then:.1%}", f"{s.missing_now:.1%}"] for s in found.shifts
-    ]
-    blocks: list[Block] = [head, text, Table(("input", "index", "unknown in training", "unknown now"), rows)]
-    if found.days:
-        days: list[list[Cell]] = [
-            [format_time(d.day)[:10], d.rows, d.clicks, f"{d.predicted:.1f}", d.ratio] for d in found.days
-        ]
-        caption = "Clicks beside those predicted, by day, on the same impressions: a ratio of 1 is calibrated."
-        blocks.append(Table(("day", "rows", "clicks", "predicted", "ratio"), days, caption))
-    return blocks
 
 
 def _training(manifest: Manifest) -> list[Block]:

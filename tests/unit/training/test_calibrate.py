@@ -9,11 +9,13 @@ from scipy.special import expit
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import Calibration
 from feedrank.training.calibrate import MIN_CLICKS, fit_calibration, reliability
+from feedrank.types import AnyArray
 
 
-def clicks(margins: np.ndarray, seed: int = 0) -> np.ndarray:
+def clicks(margins: AnyArray, seed: int = 0) -> AnyArray:
     """Labels whose probability is a steep logistic curve of the margin, far from the margin itself."""
-    return (np.random.default_rng(seed).random(len(margins)) < expit(2.0 * margins - 2.5)).astype(np.int8)
+    drawn: AnyArray = np.random.default_rng(seed).random(len(margins)) < expit(2.0 * margins - 2.5)
+    return drawn
 
 
 def test_probabilities_of_later_rows_are_right_on_average_in_every_bin() -> None:
