@@ -57,6 +57,7 @@ class Parts:
     scorer: Scorer
     space: str
     observe: Observe
+    team_names: tuple[str, ...] = ()  # of an interleaved feed, whose scorer is a pair
 
 
 def feed(settings: Settings, data: DataSettings, parts: Parts) -> Pipeline:
@@ -79,7 +80,7 @@ def feed(settings: Settings, data: DataSettings, parts: Parts) -> Pipeline:
         caller_source=CallerSource(state.catalog, MOST_CALLER_CANDIDATES),
         filters=filters(settings, data, parts),
         scorer=parts.scorer,
-        selector=FeedSelector(settings.selector, parts.rules, state.catalog),
+        selector=FeedSelector(settings.selector, parts.rules, state.catalog, parts.team_names),
         rules=parts.rules,
         state=state,
         lock=parts.lock,

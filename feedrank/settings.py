@@ -5,6 +5,7 @@ data directory: see `DataSettings`.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,7 +36,9 @@ class SelectorSettings(BaseModel):
     """How a feed is put together from scores."""
 
     diversity: float = Field(0.15, ge=0, le=1)  # MMR's weight on being unlike what stands above; 0: score alone
-    explore: float = Field(0.05, ge=0, le=1)  # probability that a place is drawn at random
+    exploration: Literal["epsilon", "plackett-luce"] = "epsilon"  # how places are drawn at random
+    explore: float = Field(0.05, ge=0, le=1)  # epsilon: probability that a place is drawn; 0: none is
+    explore_temperature: float = Field(0.05, gt=0)  # plackett-luce: in units of relevance, whose range is 1
     explore_from: int = Field(4, ge=1)  # first place that may be drawn: the top of the feed is the ranker's
     explore_pool: int = Field(200, ge=1)  # drawn from this many best allowed candidates
     # Mitigation, mild by default; what each costs and brings: docs/fairness.md. 0 turns one off.

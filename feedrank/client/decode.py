@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from feedrank.content import from_timestamp
 from feedrank.pipeline.feed import Contribution, Explanation, Feed, FeedItem, SimilarItem, StageTrace
-from feedrank.serving.api import Activation, ModelSummary, Status
+from feedrank.serving.api import Activation, ExperimentReport, ModelSummary, ShadowReport, Status
 from feedrank.store import Erasure, ExportedRow
 from feedrank.types import Rejection, WriteResult
 from feedrank.v1 import feedrank_pb2 as pb
@@ -105,4 +105,18 @@ def status(reply: pb.GetStatusResponse) -> Status:
         reply.encoder_state,
         tuple(reply.degraded_reasons),
         reply.version,
+        tuple(ExperimentReport(e.name, e.state, tuple(e.failed_variants)) for e in reply.experiments),
+        tuple(
+            ShadowReport(
+                s.name,
+                s.model,
+                s.compared,
+                s.dropped,
+                s.overlap_at_10,
+                s.kendall_tau,
+                s.score_drift,
+                s.milliseconds,
+            )
+            for s in reply.shadows
+        ),
     )

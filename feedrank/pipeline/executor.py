@@ -17,6 +17,7 @@ from feedrank.errors import PipelineError
 from feedrank.features import Raw, compute, gather
 from feedrank.pipeline.filters import applies
 from feedrank.pipeline.fusion import fuse
+from feedrank.pipeline.margins import sunk
 from feedrank.pipeline.rules import Ruleset, terms
 from feedrank.pipeline.stages import (
     Candidates,
@@ -32,7 +33,7 @@ from feedrank.pipeline.stages import (
 )
 from feedrank.pipeline.union import union
 from feedrank.state import State
-from feedrank.types import F32, F64, AnyArray
+from feedrank.types import F32, AnyArray
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ class Pipeline:
             log.exception("scorer failed; falling back to rank fusion", extra={"scorer": self.scorer.name})
             degraded.append(f"scorer:{self.scorer.name}")
             columns = {"margin": fuse(candidates), "fused": fuse(candidates)}
-        final = _sunk(columns["margin"])
+        final = sunk(columns["margin"])
         for name, term in terms(self.rules, query, self.state.catalog, raw).items():
             columns[name] = term
             final = final + term
@@ -184,16 +185,9 @@ class Pipeline:
             )
         if len(selection.propensities) != len(order):
             raise PipelineError("the selector returned another number of propensities than of places")
+        if len(selection.teams) not in (0, len(order)):
+            raise PipelineError("the selector returned another number of teams than of places")
         return selection
-
-
-def _sunk(margin: F64) -> F64:
-    """Scores with non-finite ones below all others: they sink to the bottom, they are not dropped."""
-    finite = np.isfinite(margin)
-    if finite.all():
-        return margin.astype(np.float64)
-    floor = float(margin[finite].min()) - 1.0 if finite.any() else 0.0
-    return np.where(finite, margin, floor)
 
 
 class _Watch:

@@ -5,6 +5,7 @@ Knows nothing of where slates are kept.
 
 import numpy as np
 
+from feedrank.experiments.exposures import logged, variants_of
 from feedrank.pipeline.executor import Outcome
 from feedrank.types import I64
 from feedrank.v1 import feedrank_pb2 as pb
@@ -64,10 +65,13 @@ def slate_of(
         feature_rows=np.ascontiguousarray(outcome.rows[kept], "<f4").tobytes(),
         scores=outcome.scores.final[kept].tolist(),
         model_version=model_version,
-        variants=dict(query.variants),
+        variants=variants_of(query.exposures),
         rules_hash=rules_hash,
         experiments_hash=experiments_hash,
         recipe_hash=recipe_hash,
         degraded=bool(outcome.degraded),
         vector_space=outcome.space,
+        exposures=logged(query.exposures),
+        teams=outcome.selection.teams.tolist(),
+        team_names=outcome.selection.team_names,
     )

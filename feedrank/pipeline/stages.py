@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from feedrank.experiments.exposures import Exposure
 from feedrank.features import Raw
 from feedrank.history import Profile
 from feedrank.types import F32, F64, I32, I64, Bools, Context, Micros
@@ -43,7 +44,7 @@ class Query:
     explain: bool = False
     dry_run: bool = False
     served_before: tuple[str, ...] = ()  # item ids of the feed's earlier pages, in order
-    variants: Mapping[str, str] = field(default_factory=dict)
+    exposures: tuple[Exposure, ...] = ()  # what experiments made of this request
     clock: Micros = 0  # the present, for what expires; 0: `now`
 
     @property
@@ -100,6 +101,8 @@ class Selection:
     order: I32  # (m,)
     propensities: F32  # (m,)
     exploring: Bools = field(default_factory=lambda: np.empty(0, np.bool_))  # (m,) drawn by an exploration slot
+    teams: I32 = field(default_factory=lambda: np.empty(0, np.int32))  # (m,) who drafted it; empty: no teams played
+    team_names: tuple[str, ...] = ()  # team t is team_names[t - 1]; 0 is nobody's pick
 
 
 class Source(Protocol):

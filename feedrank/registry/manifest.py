@@ -105,15 +105,3 @@ def check_features(manifest: Manifest, where: str, fingerprint_of: FingerprintOf
             raise RegistryError(f"{where}: it reads feature {entry.name!r}, which is not defined here; retrain it")
         if fingerprint != entry.fingerprint:
             raise RegistryError(f"{where}: the definition of feature {entry.name!r} has changed since; retrain it")
-
-
-def doubts(candidate: Manifest, champion: Manifest) -> tuple[str, ...]:
-    """What speaks against putting `candidate` in the champion's place unasked; each completes "it ..."."""
-    found = []
-    if candidate.counter_delay_s != champion.counter_delay_s:
-        found.append(
-            f"is for counters {candidate.counter_delay_s:g} s late, the champion with {champion.counter_delay_s:g} s"
-        )
-    if 0 < candidate.data.until < champion.data.until:
-        found.append("was trained on older data than the champion; rollback.py goes back to what was")
-    return tuple(found)

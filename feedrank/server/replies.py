@@ -120,4 +120,21 @@ def status(answer: Status) -> pb.GetStatusResponse:
         encoder_state=answer.encoder_state,
         degraded_reasons=answer.degraded_reasons,
         version=answer.version,
+        experiments=[
+            pb.ExperimentStatus(name=e.name, state=e.state, failed_variants=e.failed_variants)
+            for e in answer.experiments
+        ],
+        shadows=[
+            pb.ShadowStatus(
+                name=s.name,
+                model=s.model,
+                compared=s.compared,
+                dropped=s.dropped,
+                overlap_at_10=s.overlap_at_10,
+                kendall_tau=s.kendall_tau,
+                score_drift=s.score_drift,
+                milliseconds=s.milliseconds,
+            )
+            for s in answer.shadows
+        ],
     )

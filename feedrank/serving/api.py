@@ -34,6 +34,29 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentReport:
+    """Where an experiment stands, and which of its variants did not load."""
+
+    name: str
+    state: str  # scheduled, running, ended, killed
+    failed_variants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowReport:
+    """How a challenger compares with what one worker served: means over the requests it scored, NaN without any."""
+
+    name: str
+    model: str  # NAME@VERSION
+    compared: int
+    dropped: int
+    overlap_at_10: float
+    kendall_tau: float
+    score_drift: float  # in standard deviations of the served scores
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What GetStatus tells."""
 
@@ -46,6 +69,8 @@ class Status:
     encoder_state: str
     degraded_reasons: tuple[str, ...]
     version: str
+    experiments: tuple[ExperimentReport, ...] = ()
+    shadows: tuple[ShadowReport, ...] = ()  # of the worker that answers
 
 
 class Service(Protocol):

@@ -1,9 +1,12 @@
 """The instruments of a feedrank process, and the small functions that write them.
 
 Under `serve` the values live in files below PROMETHEUS_MULTIPROC_DIR, which the supervisor sums over its processes and
-publishes; elsewhere they live in memory. Label values are names from the code (an RPC, a stage, a source, a reason),
-never anything a caller sent. Knows nothing of who calls it or of HTTP.
+publishes; elsewhere they live in memory. Label values are names from the code (an RPC, a stage, a source, a reason) or
+from the operator's experiments, never anything a caller sent. Knows nothing of who calls it or of HTTP.
 """
+
+import math
+from collections.abc import Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -43,6 +46,29 @@ STAGE_SECONDS = Histogram("feedrank_stage_seconds", "Time in a stage.", ["stage"
 SOURCE_SECONDS = Histogram("feedrank_source_seconds", "Time in a source.", ["source"], buckets=_STAGE_BUCKETS_S)
 SOURCE_CANDIDATES = Counter("feedrank_source_candidates", "Candidates a source brought.", ["source"])
 DEGRADED = Counter("feedrank_degraded", "Feeds answered degraded, by reason.", ["reason"])
+SHADOW_OVERLAP = Histogram(
+    "feedrank_shadow_overlap_at_10",
+    "Share of the ten best a challenger names too.",
+    ["shadow"],
+    buckets=[k / 10 for k in range(10)],
+)
+SHADOW_TAU = Histogram(
+    "feedrank_shadow_kendall_tau",
+    "Rank agreement of a challenger, tau-b.",
+    ["shadow"],
+    buckets=[k / 5 - 1 for k in range(10)],
+)
+SHADOW_DRIFT = Histogram(
+    "feedrank_shadow_score_drift",
+    "Shift of a challenger's scores, in standard deviations of those served.",
+    ["shadow"],
+    buckets=[-4, -2, -1, -0.5, -0.2, -0.1, 0, 0.1, 0.2, 0.5, 1, 2, 4],
+)
+SHADOW_SECONDS = Histogram(
+    "feedrank_shadow_seconds", "Time to score a request in the shadow.", ["shadow"], buckets=_STAGE_BUCKETS_S
+)
+SHADOW_DROPPED = Counter("feedrank_shadow_dropped", "Requests a challenger was too far behind to score.", ["shadow"])
+EXPOSURES = Counter("feedrank_exposures", "Feeds served with a variant.", ["experiment", "variant"])
 LOG_LAG_SECONDS = Gauge(
     "feedrank_log_lag_seconds", "How far the slowest worker trails the log.", multiprocess_mode="livemax"
 )
@@ -72,6 +98,25 @@ def observe_source(source: str, seconds: float, candidates: int) -> None:
 def count_degraded(reason: str) -> None:
     """One feed was degraded. `reason` is one of a fixed set of names: each becomes a time series."""
     DEGRADED.labels(reason).inc()
+
+
+def count_exposures(variants: Mapping[str, str]) -> None:
+    """One feed was served with these variants, by experiment."""
+    for experiment, variant in variants.items():
+        EXPOSURES.labels(experiment, variant).inc()
+
+
+def observe_shadow(name: str, overlap: float, tau: float, drift: float, seconds: float) -> None:
+    """A challenger scored one request. NaN, where nothing can be compared, is left out."""
+    SHADOW_SECONDS.labels(name).observe(seconds)
+    for histogram, value in ((SHADOW_OVERLAP, overlap), (SHADOW_TAU, tau), (SHADOW_DRIFT, drift)):
+        if math.isfinite(value):
+            histogram.labels(name).observe(value)
+
+
+def count_shadow_dropped(name: str) -> None:
+    """A challenger was too far behind for one request."""
+    SHADOW_DROPPED.labels(name).inc()
 
 
 def set_log_lag(seconds: float) -> None:

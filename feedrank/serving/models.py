@@ -5,10 +5,12 @@ Knows nothing of swapping or of requests.
 
 import logging
 
+import numpy as np
+
 from feedrank.errors import NotFound
 from feedrank.pipeline.scorers import LightGBMScorer, PriorScorer
 from feedrank.registry import Registry
-from feedrank.serving.view import PRIOR, Model
+from feedrank.serving.lanes import PRIOR, Model
 from feedrank.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -21,7 +23,7 @@ def prior_model() -> Model:
 
 
 def load_model(registry: Registry, reference: str, settings: Settings) -> Model:
-    """A verified version as a Model. RegistryError or NotFound name what is wrong."""
+    """A verified version as a Model, warm. RegistryError or NotFound name what is wrong."""
     loaded = registry.load(reference)
     manifest = loaded.manifest
     if manifest.counter_delay_s != settings.counter_delay_s:
@@ -30,6 +32,7 @@ def load_model(registry: Registry, reference: str, settings: Settings) -> Model:
             extra={"trained_s": manifest.counter_delay_s, "served_s": settings.counter_delay_s},
         )
     scorer = LightGBMScorer.of(loaded)
+    scorer.score(np.zeros((1, len(scorer.features)), np.float32))  # no caller pays for first-call costs
     return Model(loaded.reference, scorer, manifest.space, scorer.features, manifest.counter_delay_s)
 
 

@@ -1,4 +1,5 @@
-"""Keeps the current view: tails the log, follows model and rule changes, refreshes shared lists, swaps one reference.
+"""Keeps the current view: tails the log, follows changes of model, rules and experiments, refreshes shared lists, swaps
+one reference.
 
 Everything new is built aside; a view that was handed out is never written again. One thread does it all, so nothing
 here needs a lock but the reference. Knows nothing of requests.
@@ -13,16 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from feedrank import recipes
-from feedrank.errors import FeedRankError, InvalidInput
+from feedrank.errors import FeedRankError
 from feedrank.pipeline import lists
 from feedrank.pipeline.executor import Observe
-from feedrank.pipeline.rules import NO_RULES, parse_rules, rules_hash
 from feedrank.records import (
+    ExperimentsChanged,
     Fact,
     ItemDeleted,
     ItemUpserted,
-    Kind,
     ModelActivated,
     RulesChanged,
     UserErased,
@@ -30,21 +29,21 @@ from feedrank.records import (
 )
 from feedrank.registry import Registry
 from feedrank.serving import metrics
+from feedrank.serving.laboratory import Laboratory
+from feedrank.serving.lanes import Model, Wiring
 from feedrank.serving.live import Live
 from feedrank.serving.models import champion_or_prior, load_model
+from feedrank.serving.rulebook import Rulebook
 from feedrank.serving.snapshots import Snapshots
-from feedrank.serving.view import Model, Rules, View
+from feedrank.serving.view import View
 from feedrank.settings import DataSettings, Settings
 from feedrank.store import LogStore
 from feedrank.types import HOUR, SECOND, Micros, Row
-from feedrank.v1 import log_pb2
 
 log = logging.getLogger(__name__)
 
-RULES_FILE = "rules.toml"
 MOST_AWAITING = 10_000  # items whose way to rankable is timed at once: without an encoder none ever arrives
 REST = 20  # new items have the lists made anew at once, but never more than a twentieth of the time
-RULES_SETTING = "rules_hash"  # of the last RulesChanged record
 
 
 class Publisher:
@@ -61,17 +60,17 @@ class Publisher:
         observe: Observe,
     ) -> None:
         self._store, self._registry, self._settings, self._data = store, registry, settings, data
-        self._rules_path = data_dir / RULES_FILE
-        self._rules_stamp: tuple[int, int] | None = None
         self._snapshots = Snapshots(data_dir, store, settings, clock)
         self._clock, self._observe = clock, observe
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         # Verifying a model takes seconds: that happens aside, so that the log is followed meanwhile.
         self._loader = ThreadPoolExecutor(1, "model-loader")
+        self._rulebook = Rulebook(store, data_dir, clock)
+        self._laboratory = Laboratory(store, registry, settings, data_dir, clock, self._loader)
         self._loading: deque[tuple[str, Future[Model]]] = deque()
         self._erased_at: Micros | None = None
-        self.problems: dict[str, str] = {}  # what GetStatus should say, by part
+        self._problems: dict[str, str] = {}  # what GetStatus should say, by part
         self._view: View | None = None
         self._lists_cost_s = 0.0
         self._awaiting: dict[Row, Micros] = {}  # live items without a vector yet, and when they came
@@ -88,17 +87,26 @@ class Publisher:
         """Whether a view stands."""
         return self._view is not None and not self._stop.is_set()
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What GetStatus should say."""
+        rules = () if self._rulebook.problem is None else (self._rulebook.problem,)
+        return (*self._problems.values(), *rules, *self._laboratory.problems)
+
     def start(self) -> None:
         """Loads, catches up, publishes the first view and begins to follow the log."""
         live = self._snapshots.load_live()
-        self._rules = Rules()
-        self._read_rules()
+        self._rulebook.look()
+        self._laboratory.look()  # what it records is among what is caught up with
+        experiments: ExperimentsChanged | None = None
         # Folded from the beginning, state never held the share of those erased before.
         clean = self._store.position() if live.position == 0 else 0
         while facts := live.follow(self._store):
             self._note_erasures([fact for fact in facts if fact.offset > clean])
+            experiments = next((f for f in reversed(facts) if isinstance(f, ExperimentsChanged)), experiments)
         # After catching up: what is activated from here on is in the records still to come.
         self._model = champion_or_prior(self._registry, self._settings)
+        self._laboratory.start(experiments)
         self._live = live
         self._make_lists()
         self._publish()
@@ -125,18 +133,20 @@ class Publisher:
                 if due:
                     self._refresh()
                     refreshed = self._clock()
-                if self._take_loaded() or due or changed:
+                loaded = self._laboratory.take_loaded()
+                if self._take_loaded() or loaded or due or changed:
                     self._publish()
-                self.problems.pop("publisher", None)
+                self._problems.pop("publisher", None)
             except Exception:
                 log.exception("following the log failed; trying again")
-                self.problems["publisher"] = "following the log failed; see the worker's log"
+                self._problems["publisher"] = "following the log failed; see the worker's log"
                 self._stop.wait(1.0)
 
     def _refresh(self) -> None:
-        """What is done about once a second: lists, expiry, rules file, snapshot, rebuild after an erasure."""
+        """What is done about once a second: lists, expiry, edited files, snapshot, rebuild after an erasure."""
         self._make_lists()
-        self._read_rules()
+        self._rulebook.look()
+        self._laboratory.look()
         if (
             self._erased_at is not None
             and self._clock() - self._erased_at >= self._settings.rebuild_after_erasure_h * HOUR
@@ -160,10 +170,10 @@ class Publisher:
         made = lists.build(self._live.state, now, self._data.serve_unlisted_items)
         self._live.expire(now)
         self._live.compact()
-        self.problems.pop("clock", None)
+        self._problems.pop("clock", None)
         if made.idle:
             moment = datetime.fromtimestamp(made.built_at // SECOND, UTC).isoformat()
-            self.problems["clock"] = f"the log has stood still for days: feeds are ranked as of {moment}"
+            self._problems["clock"] = f"the log has stood still for days: feeds are ranked as of {moment}"
         self._lists = made
         self._lists_cost_s = time.perf_counter() - started
 
@@ -177,7 +187,9 @@ class Publisher:
                 loading = self._loader.submit(load_model, self._registry, reference, self._settings)
                 self._loading.append((reference, loading))
             elif isinstance(fact, RulesChanged):
-                self._rules = Rules(parse_rules(fact.toml), fact.hash)
+                self._rulebook.heed(fact)
+            elif isinstance(fact, ExperimentsChanged):
+                self._laboratory.heed(fact)
         return any(not isinstance(fact, UserErased) for fact in facts)
 
     def _take_loaded(self) -> bool:
@@ -187,42 +199,12 @@ class Publisher:
             reference, loading = self._loading.popleft()
             try:
                 self._model = loading.result()
-                self.problems.pop("model", None)
+                self._problems.pop("model", None)
                 taken = True
             except FeedRankError as error:
                 log.exception("an activated model does not load; the one in force stays", extra={"model": reference})
-                self.problems["model"] = f"model {reference} does not load: {error}"
+                self._problems["model"] = f"model {reference} does not load: {error}"
         return taken
-
-    def _read_rules(self) -> None:
-        """Takes up the rules file when it has changed. A file that does not parse changes nothing and is reported."""
-        try:
-            status = self._rules_path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-            if stamp == self._rules_stamp:
-                return
-            text = self._rules_path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            if self._rules_stamp is None:
-                return
-            stamp, text = None, ""
-        except (OSError, UnicodeDecodeError) as error:
-            self.problems["rules"] = f"{self._rules_path.name} cannot be read: {error}"
-            return
-        self._rules_stamp = stamp
-        try:
-            ruleset = parse_rules(text) if text else NO_RULES
-        except InvalidInput as error:
-            log.error("the rules file is not valid; the rules in force stay", extra={"error": str(error)})
-            self.problems["rules"] = str(error)
-            return
-        self.problems.pop("rules", None)
-        digest = rules_hash(text)
-        self._rules = Rules(ruleset, digest)
-        if self._store.get_setting(RULES_SETTING) != digest.hex():
-            self._store.set_setting(RULES_SETTING, digest.hex())
-            payload = log_pb2.RulesChanged(toml=text, hash=digest).SerializeToString()
-            self._store.append_control(Kind.RULES_CHANGED, payload, self._clock())
 
     def _time_rankable(self, facts: Sequence[Fact]) -> None:
         """Reports how long live items took from their upsert until their vector could be searched."""
@@ -252,21 +234,18 @@ class Publisher:
         log.info("item state was rebuilt from the log after an erasure")
 
     def _publish(self) -> None:
-        live, model = self._live, self._model
-        space = model.space or live.fullest_space()
-        index = live.indices.get(space)
-        parts = recipes.Parts(
+        live, rules = self._live, self._rulebook.rules
+        wiring = Wiring(
+            self._settings,
+            self._data,
             self._store,
-            live.state,
-            live.lock,
-            index.view if index is not None else None,
+            live,
+            {space: index.view for space, index in live.indices.items()},
+            live.fullest_space(),
             self._lists,
-            self._rules.ruleset,
-            model.scorer,
-            space,
+            rules.ruleset,
             self._observe,
         )
-        pipeline = recipes.feed(self._settings, self._data, parts)
-        digest = recipes.recipe_hash(self._settings, self._data)
-        self._view = View(live, model, self._rules, self._lists, pipeline, digest, self._clock())
+        lane = wiring.lane(self._model)
+        self._view = View(live, rules, self._laboratory.trials, self._lists, wiring, lane, self._clock())
         metrics.set_view_age(0.0)

@@ -1,4 +1,4 @@
-"""Answers Rank and Debug from one pinned view: call -> query -> pipeline -> feed, then the slate behind the reply.
+"""Answers Rank and Debug from one pinned view: call -> query -> lane -> feed, then the slate behind the reply.
 
 Knows nothing of gRPC, of tailing, or of how views come about.
 """
@@ -7,7 +7,10 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from feedrank.experiments.assignment import Subject, assign
+from feedrank.experiments.exposures import variants_of
 from feedrank.pipeline.executor import Outcome
 from feedrank.pipeline.explain import explain
 from feedrank.pipeline.feed import Feed, FeedItem, RankCall, StageTrace
@@ -17,14 +20,18 @@ from feedrank.pipeline.slates import slate_of
 from feedrank.pipeline.stages import CLICK_PROBABILITY, Query
 from feedrank.pipeline.trace import trace
 from feedrank.serving import metrics
+from feedrank.serving.lanes import Lane
+from feedrank.serving.shadow import Shadows
 from feedrank.serving.slate_writer import SlateWriter
+from feedrank.serving.trials import Arm
 from feedrank.serving.view import View
 from feedrank.store import LogStore, StoredSlate
 from feedrank.types import Context, Micros, Personalization, UserId
+from feedrank.user_records import Lane as RecordLane
 
 log = logging.getLogger(__name__)
 
-NO_EXPERIMENTS = hashlib.blake2b(b"", digest_size=16).digest()
+NEW_BELOW = 5  # engagements: of a reader with fewer, too little is known to personalise by
 
 
 def seed_of(request_id: str) -> int:
@@ -40,33 +47,39 @@ class Ranking:
         store: LogStore,
         tokens: PageTokens,
         slates: SlateWriter,
+        shadows: Shadows,
         sampling: float,
         clock: Callable[[], Micros],
     ) -> None:
-        self._store, self._tokens, self._slates = store, tokens, slates
+        self._store, self._tokens, self._slates, self._shadows = store, tokens, slates, shadows
         self._sampling = sampling
         self._clock = clock
 
     def rank(self, view: View, call: RankCall) -> Feed:
         """The call's feed. InvalidInput for a bad page token; PipelineError if a filter failed."""
         asked_at = self._clock()  # before anything is read of the user: an erasure from now on covers this slate
-        query, page = self._query(view, call)
-        outcome = view.pipeline.run(query)
-        feed = self._feed(view, call, outcome, page)
+        query, page, arm = self._query(view, call)
+        lane = view.lane_of(arm)
+        outcome = lane.pipeline.run(query)
+        outcome = replace(outcome, degraded=(*outcome.degraded, *arm.degraded))
+        feed = self._feed(view, lane, call, outcome, page)
         for reason in outcome.degraded:
             metrics.count_degraded(reason)
         if not query.dry_run and outcome.selection.order.size:
-            self._log(view, outcome, asked_at)
+            metrics.count_exposures(variants_of(query.exposures))
+            self._log(view, lane, outcome, asked_at)
+            self._shadows.offer(view.trials, lane, outcome)
         return feed
 
     def debug(self, view: View, call: RankCall, item_id: str) -> tuple[StageTrace, ...]:
         """What each stage does with one item in the call's feed. Leaves no slate."""
-        query, _ = self._query(view, call)
-        outcome = view.pipeline.run(query)
-        names = tuple(f.name for f in view.pipeline.filters if applies(f, query))
+        query, _, arm = self._query(view, call)
+        pipeline = view.lane_of(arm).pipeline
+        outcome = pipeline.run(query)
+        names = tuple(f.name for f in pipeline.filters if applies(f, query))
         return trace(outcome, view.live.state.catalog.row_of.get(item_id), names)
 
-    def _query(self, view: View, call: RankCall) -> tuple[Query, Page]:
+    def _query(self, view: View, call: RankCall) -> tuple[Query, Page, Arm]:
         now = view.now(self._clock())
         request_id = call.request_id or uuid.uuid4().hex
         user_id, context = self._who(call)
@@ -75,6 +88,9 @@ class Ranking:
             page = self._tokens.read(call.page_token, call.user_id, self._clock())
             if request_id == page.feed_id:  # a page is a slate of its own, also for callers who keep their id
                 request_id = f"{request_id}.{len(page.served) + 1}"
+        subject = Subject(user_id, context.session_id, page.feed_id, context, lambda: self._is_new(user_id))
+        assigned = assign(view.trials.experiments, subject, self._clock(), call.experiment_overrides)
+        arm = view.trials.arm(assigned, view.model)
         query = Query(
             request_id=request_id,
             user_id=user_id,
@@ -89,8 +105,16 @@ class Ranking:
             explain=call.explain,
             dry_run=call.dry_run,
             served_before=page.served,
+            exposures=arm.exposures,
         )
-        return query, page
+        return query, page, arm
+
+    def _is_new(self, user_id: str) -> bool:
+        """Whether little is known of a reader. Of one who may not be known nothing is."""
+        if not user_id:
+            return True
+        read = self._store.user_history(UserId(user_id)).records
+        return sum(record.lane is RecordLane.ENGAGEMENT for record in read) < NEW_BELOW
 
     def _who(self, call: RankCall) -> tuple[str, Context]:
         """The user the feed may know, "" for none, and the context with what that user's account fills in."""
@@ -111,11 +135,10 @@ class Ranking:
         )
         return call.user_id, filled
 
-    def _feed(self, view: View, call: RankCall, outcome: Outcome, page: Page) -> Feed:
+    def _feed(self, view: View, lane: Lane, call: RankCall, outcome: Outcome, page: Page) -> Feed:
         catalog, items = view.live.state.catalog, outcome.raw.items
         order = outcome.selection.order.tolist()
-        scorer = view.model.scorer
-        reasons = explain(outcome, scorer, view.live.state, self._titles) if call.explain else []
+        reasons = explain(outcome, lane.pipeline.scorer, view.live.state, self._titles) if call.explain else []
         probabilities = outcome.scores.columns.get(CLICK_PROBABILITY)
         first = len(page.served) + 1
         names = outcome.candidates.sources
@@ -141,8 +164,8 @@ class Ranking:
         return Feed(
             feed_items,
             outcome.query.request_id,
-            view.model.version,
-            dict(outcome.query.variants),
+            lane.model.version,
+            variants_of(outcome.query.exposures),
             bool(outcome.degraded),
             outcome.degraded,
             token,
@@ -151,16 +174,15 @@ class Ranking:
     def _titles(self, rows: Sequence[int]) -> list[str]:
         return [item.title if item is not None else "" for item in self._store.items(rows)]
 
-    def _log(self, view: View, outcome: Outcome, asked_at: Micros) -> None:
+    def _log(self, view: View, lane: Lane, outcome: Outcome, asked_at: Micros) -> None:
         """Queues the slate. A failed side effect is logged and never fails the reply."""
         query = outcome.query
         # The sample is by request, so that all pages and workers agree on it.
         if query.seed >= self._sampling * 2**63:
             return
         try:
-            slate = slate_of(
-                outcome, view.model.features, view.model.version, view.rules.hash, NO_EXPERIMENTS, view.recipe_hash
-            )
+            features, version = lane.pipeline.scorer.features, lane.model.version
+            slate = slate_of(outcome, features, version, view.rules.hash, view.trials.hash, lane.recipe_hash)
             self._slates.put(StoredSlate(query.request_id, query.user_id, asked_at, slate.SerializeToString()))
         except Exception:
             log.exception("a slate could not be made; the reply stands")

@@ -1,7 +1,6 @@
-"""What one request sees: a model, rules, shared lists, an index view and the pipeline wired of them. Immutable; swapped
-whole.
+"""What one request sees: models, rules, experiments, shared lists, index views, and the lane wired of them.
 
-Knows nothing of threads or of how its parts are refreshed.
+Immutable; swapped whole. Knows nothing of threads or of how its parts are refreshed.
 """
 
 from dataclasses import dataclass
@@ -9,22 +8,10 @@ from dataclasses import dataclass
 from feedrank.pipeline.executor import Pipeline
 from feedrank.pipeline.lists import SharedLists
 from feedrank.pipeline.rules import NO_RULES, Ruleset, rules_hash
-from feedrank.pipeline.stages import Scorer
+from feedrank.serving.lanes import Lane, Model, Wiring
 from feedrank.serving.live import Live
+from feedrank.serving.trials import Arm, Trials
 from feedrank.types import SECOND, Micros
-
-PRIOR = "prior"
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A scorer under its version. `space` is the vector space it was trained on, "" for whichever is fullest."""
-
-    version: str  # NAME@VERSION, or "prior"
-    scorer: Scorer
-    space: str
-    features: tuple[str, ...]
-    counter_delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +27,28 @@ class View:
     """Everything a request reads, but for counter columns."""
 
     live: Live
-    model: Model
     rules: Rules
+    trials: Trials
     lists: SharedLists
-    pipeline: Pipeline
-    recipe_hash: bytes
+    wiring: Wiring
+    lane: Lane  # of whoever takes part in no experiment
     built_at: Micros
+
+    @property
+    def model(self) -> Model:
+        """The model in force."""
+        return self.lane.model
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline in force."""
+        return self.lane.pipeline
+
+    def lane_of(self, arm: Arm) -> Lane:
+        """The lane of a request with these variants."""
+        if arm.changes_nothing:
+            return self.lane
+        return self.wiring.lane(arm.model or self.model, arm.changes, arm.rival, arm.team_names)
 
     def now(self, clock: Micros) -> Micros:
         """The instant a request is ranked as of, cut to whole seconds here and nowhere else."""

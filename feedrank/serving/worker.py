@@ -1,7 +1,7 @@
 """A worker: the service of one process. Requests pin the publisher's view and are answered from it alone.
 
-Threads: the publisher follows the log, one thread beats, one writes slates; request threads only read. Knows nothing of
-gRPC.
+Threads: the publisher follows the log, one thread beats, one writes slates, one scores in the shadow; request threads
+only read. Knows nothing of gRPC.
 """
 
 import logging
@@ -24,6 +24,7 @@ from feedrank.serving.duty import wall_clock
 from feedrank.serving.housekeeping import Housekeeper
 from feedrank.serving.publisher import Publisher
 from feedrank.serving.ranking import Ranking
+from feedrank.serving.shadow import Shadows
 from feedrank.serving.similar import similar_items
 from feedrank.serving.slate_writer import SlateWriter
 from feedrank.serving.view import View
@@ -52,7 +53,8 @@ class Worker:
         tokens = PageTokens(_page_secret(store), settings.page_token_minutes)
         self._slates = SlateWriter(store)
         self._publisher = Publisher(store, self._registry, settings, data, data_dir, wall_clock, _observe)
-        self._ranking = Ranking(store, tokens, self._slates, settings.slate_sampling, wall_clock)
+        self._shadows = Shadows()
+        self._ranking = Ranking(store, tokens, self._slates, self._shadows, settings.slate_sampling, wall_clock)
         self._housekeeper = Housekeeper(store, wall_clock)
         self._stop = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -114,7 +116,7 @@ class Worker:
         table = state.vectors.get(view.pipeline.space)
         with_vectors = int((table.slot_of_row[: state.catalog.rows] >= 0).sum()) if table is not None else 0
         encoder, encoder_state = self._encoder()
-        problems = list(self._publisher.problems.values())
+        problems = [*self._publisher.problems, *self._shadows.problems(view.trials)]
         if not encoder_state.startswith(("ready", "embedding", "loading")):
             problems.append(f"encoder: {encoder_state}")
         return Status(
@@ -127,6 +129,8 @@ class Worker:
             encoder_state,
             tuple(problems),
             __version__,
+            view.trials.reports(wall_clock()),
+            self._shadows.reports(view.trials),
         )
 
     def close(self, grace_s: float) -> None:
@@ -136,6 +140,7 @@ class Worker:
             self._publisher.stop()
         finally:
             self._slates.close(grace_s)
+            self._shadows.close(grace_s)
             if self._beating.is_alive():
                 self._beating.join()
             self._housekeeper.stop(grace_s)

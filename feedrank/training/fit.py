@@ -149,22 +149,21 @@ def threads_for(rows: int, wanted: int) -> int:
 
 def check_learnable(dataset: Dataset, usable: Dataset) -> None:
     """InvalidInput saying what is missing if `usable`, those of `dataset` with both labels, holds no order to learn."""
-    if not len(dataset):
+    count = len(dataset.of(Form.SHOWN))
+    if not count:
         raise InvalidInput(
             "there are no impressions to learn from: import views of at least two items with a request id"
         )
     if not dataset.labels.any():
         raise InvalidInput(
-            f"none of the {len(dataset)} impressions has a click: clicks need the user_id and request_id of their view"
+            f"none of the {count} impressions has a click: clicks need the user_id and request_id of their view"
         )
     if not len(usable):
-        raise InvalidInput(
-            f"each of the {len(dataset)} impressions is clicked throughout or not at all: none tells an order"
-        )
+        raise InvalidInput(f"each of the {count} impressions is clicked throughout or not at all: none tells an order")
     if len(set(usable.user_ids)) == 1 and usable.user_ids[0]:
         raise InvalidInput(
-            f"all {len(usable)} impressions with a click are of one user: a ranker would learn one person's habits; "
-            "import more users, or serve the prior scorer"
+            f"all {len(usable.of(Form.SHOWN))} impressions with a click are of one user: a ranker would learn one "
+            "person's habits; import more users, or serve the prior scorer"
         )
 
 

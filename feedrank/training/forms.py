@@ -55,6 +55,11 @@ def last_midnight(time: Micros) -> Micros:
     return time // DAY * DAY
 
 
+def as_served(examples: Sequence[Example]) -> list[Example]:
+    """The examples in the form that serves: slates as they were, imported ones padded."""
+    return [*(e for e in examples if e.slate is not None), *padded(examples)]
+
+
 def training_mix(examples: Sequence[Example]) -> list[Example]:
     """The examples as shown, a third of the imported ones padded as well, another third with an outdated log."""
     imported = [(e, seed_of(e.impression.request_id)) for e in examples if e.slate is None]

@@ -512,7 +512,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("model_version", "items", "items_with_text_vectors", "log_position", "log_lag_seconds", "encoder", "encoder_state", "degraded_reasons", "version")
+    __slots__ = ("model_version", "items", "items_with_text_vectors", "log_position", "log_lag_seconds", "encoder", "encoder_state", "degraded_reasons", "version", "experiments", "shadows")
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     ITEMS_WITH_TEXT_VECTORS_FIELD_NUMBER: _ClassVar[int]
@@ -522,6 +522,8 @@ class GetStatusResponse(_message.Message):
     ENCODER_STATE_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_REASONS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENTS_FIELD_NUMBER: _ClassVar[int]
+    SHADOWS_FIELD_NUMBER: _ClassVar[int]
     model_version: str
     items: int
     items_with_text_vectors: int
@@ -531,4 +533,36 @@ class GetStatusResponse(_message.Message):
     encoder_state: str
     degraded_reasons: _containers.RepeatedScalarFieldContainer[str]
     version: str
-    def __init__(self, model_version: _Optional[str] = ..., items: _Optional[int] = ..., items_with_text_vectors: _Optional[int] = ..., log_position: _Optional[str] = ..., log_lag_seconds: _Optional[float] = ..., encoder: _Optional[str] = ..., encoder_state: _Optional[str] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ...) -> None: ...
+    experiments: _containers.RepeatedCompositeFieldContainer[ExperimentStatus]
+    shadows: _containers.RepeatedCompositeFieldContainer[ShadowStatus]
+    def __init__(self, model_version: _Optional[str] = ..., items: _Optional[int] = ..., items_with_text_vectors: _Optional[int] = ..., log_position: _Optional[str] = ..., log_lag_seconds: _Optional[float] = ..., encoder: _Optional[str] = ..., encoder_state: _Optional[str] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., experiments: _Optional[_Iterable[_Union[ExperimentStatus, _Mapping]]] = ..., shadows: _Optional[_Iterable[_Union[ShadowStatus, _Mapping]]] = ...) -> None: ...
+
+class ExperimentStatus(_message.Message):
+    __slots__ = ("name", "state", "failed_variants")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_VARIANTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: str
+    failed_variants: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[str] = ..., failed_variants: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ShadowStatus(_message.Message):
+    __slots__ = ("name", "model", "compared", "dropped", "overlap_at_10", "kendall_tau", "score_drift", "milliseconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_AT_10_FIELD_NUMBER: _ClassVar[int]
+    KENDALL_TAU_FIELD_NUMBER: _ClassVar[int]
+    SCORE_DRIFT_FIELD_NUMBER: _ClassVar[int]
+    MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    model: str
+    compared: int
+    dropped: int
+    overlap_at_10: float
+    kendall_tau: float
+    score_drift: float
+    milliseconds: float
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., compared: _Optional[int] = ..., dropped: _Optional[int] = ..., overlap_at_10: _Optional[float] = ..., kendall_tau: _Optional[float] = ..., score_drift: _Optional[float] = ..., milliseconds: _Optional[float] = ...) -> None: ...

@@ -166,13 +166,15 @@ def test_later_versions_are_promoted_and_rolled_back_by_hand(
 
     refused(
         run("promote.py", second["model"], *common),
-        "counters 0 s late, the champion with 60 s", "older data than the champion", "--force --reason",
+        "counters 0 s late, the champion with 60 s", "give --data-dir", "--force --reason",
     )  # fmt: skip
     refused(run("promote.py", second["model"], *common, "--force"), "--force needs a --reason")
     promoted = succeeded("promote.py", second["model"], *common, "--force", "--reason", "counters are live now")
     assert (promoted["model"], promoted["previous"]) == (second["model"], first["model"])
     assert registry.resolve_alias("champion") == second["model"]
-    assert registry.history("champion")[-1].reason == "counters are live now"
+    change = registry.history("champion")[-1]
+    assert change.reason == "counters are live now"
+    assert change.gate is not None and change.gate.forced and len(change.gate.against) == 2
 
     back = succeeded("rollback.py", "news", *common, "--data-dir", data_dir)
     assert (back["model"], back["workers_behind"]) == (first["model"], [])

@@ -1,9 +1,9 @@
 """The feed selector: fills places one by one under pins, caps, exposure floors, diversity, calibration and exploration.
 
-Place by place: a pinned item if one is due; else, with probability `explore`, one drawn uniformly from the candidates
-caps and floors allow there; else the allowed candidate of highest marginal relevance. The propensity of what stands in
-a place is its probability given those above it: 1 where nothing was drawn. Randomness comes from the query's seed
-alone. Knows nothing of how scores came about.
+Place by place: a pinned item if one is due; else what the filling picks from the candidates that caps and floors allow
+there: the one of highest marginal relevance, one drawn by exploration, or the next pick of two teams. The propensity of
+what stands in a place is its probability given those above it: 1 where nothing was drawn. Randomness comes from the
+query's seed alone. Knows nothing of how scores came about.
 """
 
 from collections import Counter
@@ -13,14 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from feedrank.features import Raw
+from feedrank.pipeline.margins import RIVAL
 from feedrank.pipeline.rules import Rule, Ruleset
 from feedrank.pipeline.selectors.calibration import NONE, calibrated
+from feedrank.pipeline.selectors.exploration import exploring
+from feedrank.pipeline.selectors.filling import Pick
 from feedrank.pipeline.selectors.floors import exposure_floors, narrowed
+from feedrank.pipeline.selectors.interleaving import TeamDraft, rival_scores
 from feedrank.pipeline.selectors.mmr import Diversity
 from feedrank.pipeline.stages import Candidates, Query, Scores, Selection
 from feedrank.settings import SelectorSettings
 from feedrank.state import CODED, Catalog
-from feedrank.types import I32, Bools
+from feedrank.types import F64, I32, Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,64 +47,67 @@ class FeedSelector:
     settings: SelectorSettings
     rules: Ruleset
     catalog: Catalog
+    team_names: tuple[str, ...] = ()  # two: an interleaved feed, of scorers that are a pair
 
     def select(self, query: Query, candidates: Candidates, raw: Raw, scores: Scores) -> Selection:
         """At most `query.limit` places, best first, with propensities (m,) float32."""
         n, free = len(candidates.rows), bool(query.candidate_ids)
         ranked = np.argsort(-scores.final, kind="stable").astype(np.int32)
-        rng = np.random.default_rng(query.seed)
         first_place = len(query.served_before) + 1
         pins = self._pins(query, candidates, first_place)
         caps = self._caps(query, raw)
-        calibration = NONE if free else calibrated(self.settings, query, raw, self.catalog)
-        diversity = Diversity(raw, scores.final, ranked, 0.0 if free else self.settings.diversity, calibration)
+        diversity = self._diversity(query, raw, scores.final, ranked)
         floors = () if free else exposure_floors(self.settings, query, raw, self.catalog)
-        explore = 0.0 if free else self.settings.explore
+        teams = self.team_names if RIVAL in scores.columns else ()  # a scorer that failed leaves no rival
+        filling = (
+            TeamDraft(diversity, self._rival(query, raw, scores), query.seed)
+            if teams
+            else exploring(self.settings, query, ranked, diversity)
+        )
         allowed = np.ones(n, np.bool_)
         allowed[list(pins.values())] = False  # a pinned item waits for its place
         for cap in caps:
             full = [group for group in np.unique(cap.groups).tolist() if group >= 0 and cap.is_full(group, [])]
             allowed[np.isin(cap.groups, full)] = False
         order: list[int] = []
-        propensities: list[float] = []
-        drawn: list[bool] = []
+        picks: list[Pick] = []
         for place in range(first_place, first_place + min(query.limit, n)):
             pinned = pins.get(place)
             if pinned is not None:
-                chosen, propensity, random = pinned, 1.0, False
+                pick = Pick(pinned)
             else:
-                due = narrowed(floors, place, allowed)
-                chosen, propensity, random = self._fill(place, ranked, due, diversity, explore, rng)
-                if chosen < 0:
-                    chosen = next((i for p, i in sorted(pins.items()) if p > place and i not in order), -1)
-                    if chosen < 0:
-                        break
-            order.append(chosen)
-            propensities.append(propensity)
-            drawn.append(random)
-            allowed[chosen] = False
-            diversity.place(chosen)
+                pick = filling.pick(place, narrowed(floors, place, allowed))
+            if pick.chosen < 0:
+                pick = Pick(next((i for p, i in sorted(pins.items()) if p > place and i not in order), -1))
+                if pick.chosen < 0:
+                    break
+            order.append(pick.chosen)
+            picks.append(pick)
+            allowed[pick.chosen] = False
+            filling.stand(pick.chosen)
             for floor in floors:
-                floor.place(chosen)
+                floor.place(pick.chosen)
             for cap in caps:
                 self._enforce(cap, order, allowed)
-        return Selection(np.array(order, np.int32), np.array(propensities, np.float32), np.array(drawn, np.bool_))
+        return Selection(
+            np.array(order, np.int32),
+            np.array([p.propensity for p in picks], np.float32),
+            np.array([p.drawn for p in picks], np.bool_),
+            np.array([p.team for p in picks] if teams else [], np.int32),
+            teams,
+        )
 
-    def _fill(
-        self, place: int, ranked: I32, allowed: Bools, diversity: Diversity, explore: float, rng: np.random.Generator
-    ) -> tuple[int, float, bool]:
-        """The candidate for a place, its propensity, and whether it was drawn at random; -1 if none is allowed."""
-        best = diversity.best(allowed)
-        if best < 0:
-            return -1, 1.0, False
-        if explore == 0.0 or place < self.settings.explore_from:
-            return best, 1.0, False
-        pool = ranked[allowed[ranked]][: self.settings.explore_pool]
-        random = bool(rng.random() < explore)
-        chosen = int(pool[rng.integers(len(pool))]) if random else best
-        in_pool = bool(np.any(pool == chosen))
-        propensity = (1.0 - explore) * (chosen == best) + explore * in_pool / len(pool)
-        return chosen, propensity, random
+    def _diversity(self, query: Query, raw: Raw, final: F64, ranked: I32) -> Diversity:
+        """Marginal relevance by one set of scores; by the scores alone where the caller chose the candidates."""
+        if query.candidate_ids:
+            return Diversity(raw, final, ranked, 0.0, NONE)
+        calibration = calibrated(self.settings, query, raw, self.catalog)
+        return Diversity(raw, final, ranked, self.settings.diversity, calibration)
+
+    def _rival(self, query: Query, raw: Raw, scores: Scores) -> Diversity:
+        """The second team's view of the candidates."""
+        final = rival_scores(scores)
+        return self._diversity(query, raw, final, np.argsort(-final, kind="stable").astype(np.int32))
 
     def _pins(self, query: Query, candidates: Candidates, first_place: int) -> dict[int, int]:
         """Candidate index by pinned place, from `first_place` on; the first rule wins a place."""

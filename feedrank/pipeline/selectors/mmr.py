@@ -27,7 +27,7 @@ class Diversity:
         self._weight = weight
         self._calibration = calibration
         self._ranked = ranked
-        self._pool = ranked[:POOL] if weight > 0 or calibration.weight > 0 else ranked[:0]
+        self._pool = ranked[:POOL]
         pooled = final[self._pool]
         spread = float(pooled.max() - pooled.min()) if len(pooled) else 0.0
         self._relevance = (pooled - pooled.min()) / spread if spread > 0 else np.zeros(len(pooled))
@@ -37,20 +37,25 @@ class Diversity:
     def place(self, chosen: int) -> None:
         """Notes that a candidate now stands."""
         self._calibration.place(chosen)
-        if len(self._pool) and self._weight > 0:
+        if self._weight > 0.0:
             self._likeness = np.maximum(self._likeness, self._like(chosen))
 
     def best(self, allowed: Bools) -> int:
         """The allowed candidate of highest marginal relevance, ties to the higher score; -1 if none is allowed."""
-        if len(self._pool):
-            open_ = allowed[self._pool]
-            if open_.any():
-                marginal = (1.0 - self._weight) * self._relevance - self._weight * self._likeness
-                if self._calibration.weight > 0:
-                    marginal = self._calibration.weigh(marginal, self._pool)
-                return int(self._pool[np.argmax(np.where(open_, marginal, -np.inf))])
+        pool, marginal = self.marginal(allowed)
+        if len(pool):
+            return int(pool[np.argmax(marginal)])
         left = self._ranked[allowed[self._ranked]]
         return int(left[0]) if len(left) else -1
+
+    def marginal(self, allowed: Bools) -> tuple[I32, F64]:
+        """The pool's allowed candidates by score, and the marginal relevance of each."""
+        open_ = allowed[self._pool]
+        pool = self._pool[open_]
+        marginal = (1.0 - self._weight) * self._relevance[open_] - self._weight * self._likeness[open_]
+        if self._calibration.weight > 0.0:
+            marginal = self._calibration.weigh(marginal, pool)
+        return pool, marginal
 
     def _like(self, chosen: int) -> F64:
         items, pool = self._raw.items, self._pool

@@ -1,0 +1,38 @@
+"""Statistics of experiments: per-user sums in, estimates with intervals out; means, ratios, covariates, peeking, power.
+
+    difference = compare(Moments.of(control), Moments.of(treatment))  # columns: numerator, denominator[, before]
+    difference.effect, difference.interval(), difference.p_value()
+    half_width(difference.se, mixture_variance(planned_se(0.02)))     # the same, however often one looks
+
+Knows nothing of the log, of what a metric means, or of verdicts.
+"""
+
+from feedrank.analysis.statistics.checks import SplitCheck, check_split, skewness, users_at_least, users_needed
+from feedrank.analysis.statistics.estimate import ArmEstimate, Difference, compare, influence
+from feedrank.analysis.statistics.moments import Moments
+from feedrank.analysis.statistics.multiplicity import Correction, adjusted
+from feedrank.analysis.statistics.power import power_of, smallest_effect, spread_of_both, users_for
+from feedrank.analysis.statistics.sequential import half_width, mixture_variance, p_value, planned_se
+
+__all__ = [
+    "ArmEstimate",
+    "Correction",
+    "Difference",
+    "Moments",
+    "SplitCheck",
+    "adjusted",
+    "check_split",
+    "compare",
+    "half_width",
+    "influence",
+    "mixture_variance",
+    "p_value",
+    "planned_se",
+    "power_of",
+    "skewness",
+    "smallest_effect",
+    "spread_of_both",
+    "users_at_least",
+    "users_for",
+    "users_needed",
+]

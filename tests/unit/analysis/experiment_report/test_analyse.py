@@ -1,0 +1,222 @@
+"""Whole experiments in a real store: the right verdict for good, bad, equal and broken ones."""
+
+from typing import Any
+
+import pytest
+
+from feedrank.analysis.experiment_report import Decision, Question, Report, analyse, load_definitions
+from feedrank.errors import InvalidInput, NotFound
+from feedrank.types import DAY, HOUR, SECOND, Action, Event, UserId
+
+START = 1_767_571_200 * SECOND
+NAME = "ranker-7"
+
+
+def report_of(shop: Any, **more: Any) -> Report:
+    return analyse(shop.written(), Question(NAME, **more), load_definitions())
+
+
+def decision(report: Report) -> Decision:
+    (verdict,) = report.verdicts
+    return verdict.decision
+
+
+def reading(report: Report, name: str) -> Any:
+    return next(r for r in report.readings if r.metric.name == name)
+
+
+def test_a_better_variant_ships(shop: Any) -> None:
+    shop.define()
+    shop.live(1_400, 5, (0.08, 0.13))
+    report = report_of(shop)
+    assert decision(report) is Decision.SHIP, report.verdicts
+    assert report.population.counts == (700, 700)
+    ctr = reading(report, "ctr")
+    assert 0.3 < ctr.relative < 0.95
+    assert ctr.sequential[0] < ctr.fixed[0] < ctr.relative < ctr.fixed[1] < ctr.sequential[1]
+    assert ctr.sequential[0] > 0
+    assert ctr.treatment_value == pytest.approx(0.13, rel=0.1)
+    assert report.verdicts[0].sentence.startswith("Ship 'new': “Click rate of what was seen” is better, by +")
+
+
+def test_a_worse_variant_does_not(shop: Any) -> None:
+    shop.define()
+    shop.live(800, 4, (0.13, 0.08))
+    report = report_of(shop)
+    assert decision(report) is Decision.STOP
+    assert "got worse" in report.verdicts[0].why
+
+
+def test_equal_variants_keep_running_and_end_without_a_winner_at_the_planned_end(shop: Any) -> None:
+    shop.define()
+    shop.live(400, 6, (0.1, 0.1))
+    assert decision(report_of(shop)) is Decision.WAIT
+    final = report_of(shop, horizon=START + 5 * DAY)
+    assert final.final and final.until == START + 5 * DAY
+    assert decision(final) is Decision.STOP
+    assert "at the planned end no difference is shown" in final.verdicts[0].why
+
+
+def test_what_readers_did_before_narrows_the_interval(shop: Any) -> None:
+    shop.define()
+    shop.live(600, 4, (0.1, 0.1), before_days=5)
+    report = report_of(shop)
+    assert reading(report, "clicks_per_user").reduction > 0.2
+    assert {s.name for s in report.segments["new"]} == {"device"}
+    assert len(report.days["new"]) == 4
+
+
+def test_a_guardrail_beyond_its_margin_stops_a_winner(shop: Any) -> None:
+    shop.define()
+    shop.live(1_000, 4, (0.08, 0.13))
+    hidden = [e for e in shop.events if e.action is Action.VIEW and int(e.user_id[1:]) % 2]
+    for e in hidden:
+        event = Event(f"{e.event_id}:hide", e.user_id, e.time + SECOND, Action.HIDE, "a1", request_id=e.request_id)
+        shop.events.append(event)
+    for e in [e for e in shop.events if e.action is Action.VIEW and not int(e.user_id[1:]) % 8]:
+        event = Event(f"{e.event_id}:hide", e.user_id, e.time + SECOND, Action.HIDE, "a1", request_id=e.request_id)
+        shop.events.append(event)
+    report = report_of(shop)
+    assert decision(report) is Decision.STOP, (report.verdicts, reading(report, "hides_per_view"))
+    assert "“Hides of what was seen” got worse by more than 25%" in report.verdicts[0].why
+
+
+def test_too_few_users_are_not_taken_at_their_word(shop: Any) -> None:
+    shop.define()
+    shop.live(60, 3, (0.02, 0.6))
+    report = report_of(shop)
+    assert decision(report) is Decision.WAIT
+    assert "needs at least 100 users an arm, and has 30" in report.verdicts[0].why
+
+
+def test_a_split_that_is_off_breaks_it(shop: Any) -> None:
+    shop.define()
+    shop.live(600, 2, (0.05, 0.3))
+    gone = {f"u{n}" for n in range(1, 600, 2) if n % 3 == 0}
+    shop.slates = [s for s in shop.slates if s.user_id not in gone]
+    report = report_of(shop)
+    assert decision(report) is Decision.BROKEN
+    assert "the split is off: 300 : 200 users where 250 : 250 were planned" in report.verdicts[0].why
+
+
+def test_an_empty_variant_breaks_it(shop: Any) -> None:
+    shop.define()
+    shop.live(200, 2, (0.1, 0.1))
+    shop.slates = [s for s in shop.slates if not int(s.user_id[1:]) % 2]
+    report = report_of(shop)
+    assert decision(report) is Decision.BROKEN
+    assert "variant 'new' has no user at all" in report.verdicts[0].why
+    assert not report.readings
+
+
+def test_no_data_and_no_such_experiment_are_said_plainly(shop: Any) -> None:
+    shop.live(4, 1, (0.1, 0.1))
+    with pytest.raises(NotFound, match="'other' is neither defined in the log nor named by any slate"):
+        analyse(shop.written(), Question("other"), load_definitions())
+    shop.define(
+        '[[experiment]]\nname = "idle"\nsalt = "idle"\nlayer = "x"\n'
+        'variant = [{ name = "a", weight = 50 }, { name = "b", weight = 50 }]'
+    )
+    with pytest.raises(InvalidInput, match="experiment 'idle' has no data"):
+        analyse(shop.store, Question("idle"), load_definitions())
+
+
+def test_exposures_sent_twice_count_once(shop: Any) -> None:
+    shop.define()
+    shop.live(300, 3, (0.1, 0.1))
+    once = report_of(shop)
+    for stored in list(shop.store.slates(0, 2**62))[:50]:
+        shop.slates.append(type(stored)(stored.request_id, stored.user_id, stored.time + HOUR, stored.body))
+    twice = report_of(shop)
+    assert twice.population.left_out.duplicated_slates == 50
+    assert [r.effect for r in twice.readings] == pytest.approx([r.effect for r in once.readings], nan_ok=True)
+    assert any("50 slates were logged again" in w for w in twice.health.warnings)
+
+
+def test_a_bot_is_left_out(shop: Any) -> None:
+    shop.define()
+    shop.live(400, 3, (0.1, 0.1))
+    clean = report_of(shop)
+    request = shop.slate("bot", START + HOUR, "new")
+    for i in range(100_000):
+        time = START + HOUR + i * 1_000
+        shop.events.append(Event(f"b{i}", UserId("bot"), time, Action.CLICK, "a1", request_id=request))
+    report = report_of(shop)
+    assert report.population.left_out.bots == {"new": 1}
+    assert report.population.counts == (200, 200)
+    assert [r.effect for r in report.readings] == pytest.approx([r.effect for r in clean.readings], nan_ok=True)
+    assert any("1 users behave like programs" in w for w in report.health.warnings)
+
+
+def test_users_of_a_variant_that_did_not_load_count_where_they_were_assigned(shop: Any) -> None:
+    shop.define()
+    shop.live(600, 2, (0.1, 0.1))
+    for i, n in enumerate(range(1, 600, 2)):
+        shop.slate(f"u{n}", START + 2 * DAY, "new", served="control" if i < 12 else "new", request_id=f"late{n}")
+    report = report_of(shop)
+    assert report.population.counts == (300, 300)
+    assert 0 < report.population.fell_back["new"] < 0.05
+    assert any("it fell back; they are counted where they were assigned" in w for w in report.health.warnings)
+    assert decision(report) is not Decision.BROKEN
+    for n in range(1, 600, 2):
+        shop.slate(f"u{n}", START + 3 * DAY, "new", served="control", request_id=f"later{n}")
+    broken = report_of(shop)
+    assert decision(broken) is Decision.BROKEN
+    assert "was not what" in broken.verdicts[0].why
+
+
+def test_users_in_two_variants_are_left_out_and_many_break_it(shop: Any) -> None:
+    shop.define()
+    shop.live(400, 2, (0.1, 0.1))
+    shop.slate("u0", START + 2 * DAY, "new")
+    report = report_of(shop)
+    assert report.population.left_out.crossed_units == 1
+    assert report.population.counts == (199, 200)
+    for n in range(0, 40, 2):
+        shop.slate(f"u{n}", START + 2 * DAY, "new", request_id=f"x{n}")
+    assert "20 of 400 users were in more than one variant" in report_of(shop).verdicts[0].why
+
+
+def test_overrides_and_readers_without_an_id_do_not_count(shop: Any) -> None:
+    shop.define()
+    shop.live(300, 2, (0.1, 0.1))
+    shop.slate("tester", START + HOUR, "new", overridden=True)
+    shop.slate("", START + HOUR, "new", unit="request")
+    left_out = report_of(shop).population.left_out
+    assert (left_out.overridden_slates, left_out.unidentified_slates) == (1, 1)
+
+
+def test_a_log_without_a_definition_is_read_with_equal_shares(shop: Any) -> None:
+    shop.live(300, 2, (0.1, 0.1))
+    report = report_of(shop)
+    assert report.design.control == "control"
+    assert any("no definition" in w for w in report.health.warnings)
+    with pytest.raises(InvalidInput, match="has no variant 'b'"):
+        report_of(shop, control="b")
+
+
+def test_a_salt_that_changed_breaks_it(shop: Any) -> None:
+    shop.define()
+    shop.live(300, 2, (0.1, 0.1))
+    shop.define(
+        '[[experiment]]\nname = "ranker-7"\nsalt = "other"\nlayer = "ranking"\n'
+        'variant = [{ name = "control", weight = 50 }, { name = "new", weight = 50 }]'
+    )
+    assert "its salt changed while it ran" in report_of(shop).verdicts[0].why
+
+
+def test_interleaving_gives_a_preference_by_user(shop: Any) -> None:
+    shop.define(
+        '[[experiment]]\nname = "ranker-7"\nkind = "interleaving"\nsalt = "s"\nlayer = "ranking"\n'
+        'variant = [{ name = "control", model = "prior" }, { name = "new" }]'
+    )
+    for n in range(300):
+        request = shop.slate(f"u{n}", START + n, "interleaved", drafted=[1, 2] * 5)
+        clicked = [1, 3, 5] if n % 3 == 0 else [0] if n % 3 == 1 else []  # odd places are the challenger's picks
+        shop.answer(f"u{n}", START + n, request, clicked)
+    report = report_of(shop)
+    assert not report.verdicts
+    preference = report.preference
+    assert preference is not None
+    assert (preference.challenger, preference.control, preference.neither) == (100, 100, 100)
+    assert preference.mean == 0.0 and preference.sequential[0] < 0 < preference.sequential[1]
