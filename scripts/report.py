@@ -17,7 +17,6 @@ from feedrank.training.audit.settings import AuditSettings, read_audit_settings
 from feedrank.training.console import console_for, opened, reported_errors, watching, write_json
 from feedrank.training.evaluate import Trial
 from feedrank.training.period import END, SlateRows
-from feedrank.training.slices import METRICS
 from feedrank.training.times import parse_time
 from feedrank.types import SECOND
 
@@ -34,9 +33,9 @@ def main(
     counter_delay: Annotated[
         float | None, typer.Option(min=0, help="Seconds by which item counters lag; by default as in training.")
     ] = None,
-    also_delay: Annotated[
-        list[float] | None, typer.Option(min=0, help="Another counter delay for the curve; may be repeated.")
-    ] = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Also judge at every counter delay, nightly, and frozen; takes longer.")
+    ] = False,
     models_dir: Annotated[
         Path | None, typer.Option(help="The registry; by default FEEDRANK_MODELS_DIR, or ./models.", file_okay=False)
     ] = None,
@@ -54,24 +53,18 @@ def main(
         check_report_path(report)
         limits = read_audit_settings(audit_settings) if audit_settings else AuditSettings()
         delay = None if counter_delay is None else round(counter_delay * SECOND)
-        trial = Trial(model, parse_time(start), parse_time(until) if until else END, delay, slate_rows=from_slates)
+        trial = Trial(
+            model, parse_time(start), parse_time(until) if until else END, delay, slate_rows=from_slates, curve=curve
+        )
         registry = Registry(models_dir or Settings().models_dir, fingerprint_of)
         with opened(data_dir) as store, watching() as watch:
-            found = find_out(store, registry, trial, also_delay or (), limits, watch)
+            found = find_out(store, registry, trial, limits, watch)
         write_page(report, model_page(found, shlex.join(["python", *sys.argv])))
-        auc = found.standings[0].metrics[0]
+        judgement = found.verdict.judgement
+        low, high = judgement.auc_interval
         held = "every guardrail held" if found.audit.passed else "a guardrail FAILED"
-        console.print(f"{report}: AUC {auc.mean:.4f} ({auc.low:.4f} to {auc.high:.4f}); {held}", highlight=False)
-        metrics = {key: each.mean for key, each in zip(METRICS, found.standings[0].metrics, strict=True)}
-        write_json(
-            json_file,
-            {
-                "model": found.reference,
-                **metrics,
-                "slices": [each.as_json() for each in found.slices],
-                "audit": found.audit.as_json(),
-            },
-        )
+        console.print(f"{report}: AUC {judgement.metrics.auc:.4f} ({low:.4f} to {high:.4f}); {held}", highlight=False)
+        write_json(json_file, {**found.verdict.as_json(), "audit": found.audit.as_json()})
 
 
 if __name__ == "__main__":

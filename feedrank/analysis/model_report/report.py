@@ -10,17 +10,21 @@ import plotly.graph_objects as go
 
 from feedrank.analysis.model_report.audit_sections import audit_sections
 from feedrank.analysis.model_report.findings import Findings
-from feedrank.analysis.model_report.reliability import Reliability, reliability_figure
+from feedrank.analysis.model_report.reliability import reliability_figure
 from feedrank.analysis.model_report.spans import AROUND_ROWS, ROW_HEIGHT, error_bars, spread
-from feedrank.analysis.model_report.standing import Point
 from feedrank.analysis.page import Block, Callout, Cell, Code, Page, Plot, Section, Status, Table, Text
 from feedrank.analysis.theme import BLUE, MUTED
 from feedrank.registry import Manifest
+from feedrank.training.bootstrap import Interval
+from feedrank.training.calibrate import Reliability
 from feedrank.training.importance import Importance
+from feedrank.training.judge import Judgement
+from feedrank.training.metrics import Metrics
 from feedrank.training.slices import METRICS, Slice
 from feedrank.training.times import format_time
 from feedrank.types import SECOND
 
+MODEL = "this model"
 MOST_FEATURES = 25  # in the figure; the table holds all
 
 
@@ -29,16 +33,16 @@ def model_page(found: Findings, command: str) -> Page:
     sections = [
         Section("Result", _result(found)),
         Section("Protocol", _protocol(found, command)),
-        Section("Slices", _slices(found.slices)),
+        Section("Slices", _slices(found.verdict.slices)),
         *([Section("What the model looks at", _importances(found.importances))] if found.importances else []),
         Section("Curves", _curves(found)),
-        Section("Click probability", _probability(found.reliability)),
+        Section("Click probability", _probability(found.verdict.reliability)),
         *audit_sections(found.audit),
         *([Section("Training", _training(found.manifest))] if found.manifest else []),
     ]
     period = f"{format_time(found.first)} to {format_time(found.last)}"
     facts = [
-        ("model", found.reference),
+        ("model", found.verdict.reference),
         ("judged on", period),
         ("impressions", f"{found.impressions:,} of {found.users:,} users"),
         ("counter delay", f"{found.counter_delay_s:g} s"),
@@ -52,32 +56,48 @@ def model_page(found: Findings, command: str) -> Page:
             ("code", found.manifest.git_commit[:12] or "unknown"),
         ]
     subtitle = "How it ranks beside the baselines, on what, for whom, and how surely"
-    return Page(f"Model report: {found.reference}", subtitle, facts, sections)
+    return Page(f"Model report: {found.verdict.reference}", subtitle, facts, sections)
 
 
 def _result(found: Findings) -> list[Block]:
-    model, *others = found.standings
-    blocks: list[Block] = [Callout(Status.WARNING, warning) for warning in found.warnings]
-    best = others[0]
-    if best.behind is not None:
-        ahead = best.behind.high < 0
-        auc, gap = model.metrics[0], best.behind
+    verdict = found.verdict
+    blocks: list[Block] = [Callout(Status.WARNING, f"Bear in mind: {warning}") for warning in verdict.warnings]
+    judgement = verdict.judgement
+    name, best = min(judgement.baselines.items(), key=lambda entry: entry[1].auc_gain.mean)
+    ahead, gain = best.auc_gain.low > 0, best.auc_gain
+    low, high = judgement.auc_interval
+    blocks.append(
+        Callout(
+            Status.GOOD if ahead else Status.WARNING,
+            f"AUC {judgement.metrics.auc:.3f} ({low:.3f} to {high:.3f}), "
+            f"{'ahead of' if ahead else 'not proven ahead of'} every baseline",
+            f"Over the best of them, {name}, it gains {gain.mean:.3f} ({spread(gain)}, paired).",
+        )
+    )
+    caption = "Means over impressions with both labels; intervals are 95%, bootstrap over users, gains paired."
+    blocks.append(_standing(judgement, f"As shown: the published protocol. {caption}"))
+    if verdict.padded is not None:
         blocks.append(
-            Callout(
-                Status.GOOD if ahead else Status.WARNING,
-                f"AUC {auc.mean:.3f} ({spread(auc)}), {'ahead of' if ahead else 'not proven ahead of'} every baseline",
-                f"The best, {best.name}, is {-gap.mean:.3f} behind ({-gap.high:.3f} to {-gap.low:.3f}, paired).",
+            _standing(
+                verdict.padded,
+                "The form that is served: a third of the same impressions, padded with items live at that moment; what "
+                "was shown is judged.",
             )
         )
-    rows: list[list[Cell]] = []
-    for each in found.standings:
-        auc, mrr, ndcg_5, ndcg_10 = each.metrics
-        values = (auc.mean, spread(auc), mrr.mean, ndcg_5.mean, ndcg_10.mean, spread(ndcg_10))
-        behind = "" if each.behind is None else f"{each.behind.mean:+.3f} ({spread(each.behind)})"
-        rows.append([each.name, *values, behind])
-    columns = ("", "AUC", "95%", "MRR", "nDCG@5", "nDCG@10", "95%", "AUC less the model's")
-    caption = "Means over impressions with both labels; intervals are 95%, bootstrap over users, differences paired."
-    return [*blocks, Table(columns, rows, caption, strong=frozenset({0}))]
+    return blocks
+
+
+def _standing(judgement: Judgement, caption: str) -> Table:
+    low, high = judgement.auc_interval
+    rows: list[list[Cell]] = [[MODEL, *_metrics(judgement.metrics), f"{low:.3f} to {high:.3f}", "", ""]]
+    for name, beaten in sorted(judgement.baselines.items(), key=lambda entry: -entry[1].metrics.auc):
+        rows.append([name, *_metrics(beaten.metrics), "", f"{beaten.auc_gain.mean:+.3f}", spread(beaten.auc_gain)])
+    columns = ("", "AUC", "MRR", "nDCG@5", "nDCG@10", "AUC 95%", "model's gain", "95%")
+    return Table(columns, rows, caption, strong=frozenset({0}))
+
+
+def _metrics(metrics: Metrics) -> tuple[float, float, float, float]:
+    return metrics.auc, metrics.mrr, metrics.ndcg_5, metrics.ndcg_10
 
 
 def _protocol(found: Findings, command: str) -> list[Block]:
@@ -134,37 +154,38 @@ def _importances(importances: Sequence[Importance]) -> list[Block]:
 
 
 def _curves(found: Findings) -> list[Block]:
-    name, points = found.over_time
-    blocks: list[Block] = [
-        Plot(
-            _line([np.datetime64(int(p.at), "us") for p in points], points, "time (UTC)"),
-            f"AUC by {name} of the judged period.",
-        )
-    ]
-    if len(found.delays) > 1:
-        seconds = [p.at for p in found.delays]
-        rows: list[list[Cell]] = [[f"{p.at:g} s", p.auc.mean, spread(p.auc), p.impressions] for p in found.delays]
+    name, stretches = found.over_time
+    spans = [stretch.auc for stretch in stretches]
+    starts = [np.datetime64(stretch.start, "us") for stretch in stretches]
+    blocks: list[Block] = [Plot(_line(starts, spans, "time (UTC)"), f"AUC by {name} of the judged period.")]
+    if found.verdict.curve:
+        judged = [point.judgement for point in found.verdict.curve]
+        names = [point.name for point in found.verdict.curve]
+        aucs = [Interval(j.metrics.auc, *j.auc_interval) for j in judged]
+        rows: list[list[Cell]] = [
+            [view, *_metrics(j.metrics), spread(auc)] for view, j, auc in zip(names, judged, aucs, strict=True)
+        ]
         blocks += [
             Plot(
-                _line([f"{s:g} s" for s in seconds], found.delays, "item counters late by"),
-                "AUC of the same model, by how late item counters and co-engagement are.",
+                _line(names, aucs, "how old the past is"),
+                "AUC of the same model, by how late item counters and co-engagement are; F: everything frozen at the "
+                "last midnight before the period.",
             ),
-            Table(("delay", "AUC", "95%", "impressions"), rows),
+            Table(("view", "AUC", "MRR", "nDCG@5", "nDCG@10", "AUC 95%"), rows),
         ]
     return blocks
 
 
 def _probability(measured: Reliability | None) -> list[Block]:
-    if measured is None:
+    if measured is None or not len(measured.rows):
         return [Text("This model gives no click probability: its margins order candidates and mean nothing else.")]
-    rows: list[list[Cell]] = [
-        [i + 1, said, share, int(n)]
-        for i, (said, share, n) in enumerate(
-            zip(measured.said.tolist(), measured.found.tolist(), measured.rows.tolist(), strict=True)
-        )
-    ]
-    head = Text(f"Expected calibration error {measured.error:.4f}, over {len(rows)} bins of equally many rows.")
-    return [head, Plot(reliability_figure(measured)), Table(("bin", "said", "clicked", "rows"), rows, decimals=4)]
+    bins = zip(measured.predicted.tolist(), measured.observed.tolist(), measured.rows.tolist(), strict=True)
+    rows: list[list[Cell]] = [[i + 1, said, share, int(n)] for i, (said, share, n) in enumerate(bins)]
+    head = Text(
+        f"Expected calibration error {measured.expected_error:.4f}, over {len(rows)} bins of about equally many rows, "
+        "in the form that is served."
+    )
+    return [head, Plot(reliability_figure(measured)), Table(("bin", "predicted", "clicked", "rows"), rows, decimals=4)]
 
 
 def _training(manifest: Manifest) -> list[Block]:
@@ -180,9 +201,8 @@ def _training(manifest: Manifest) -> list[Block]:
     return [Table(("of the manifest", "value"), rows)]
 
 
-def _line(xs: Sequence[object], points: Sequence[Point], title: str) -> go.Figure:
+def _line(xs: Sequence[object], spans: Sequence[Interval], title: str) -> go.Figure:
     figure = go.Figure(layout={"showlegend": False})
-    spans = [point.auc for point in points]
     figure.add_scatter(
         x=list(xs), y=[s.mean for s in spans], mode="markers+lines", line={"color": BLUE}, error_y=error_bars(spans)
     )

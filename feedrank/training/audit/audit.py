@@ -29,7 +29,7 @@ from feedrank.types import F64, Micros
 POPULARITY = (
     "clicks_6h"  # tells whether a group is harder to rank for, whatever ranks: a model has not neglected it then
 )
-COMPARED = (baselines.RECENCY, "ctr_24h", baselines.RANDOM)  # other orders of the same impressions
+COMPARED = ("recency", "ctr_24h", baselines.RANDOM)  # other orders of the same impressions
 
 
 class Origin(StrEnum):

@@ -49,11 +49,11 @@ def score_period(store: LogStore, registry: Registry, trial: Trial, watch: Watch
     reading = watch("reading the log", store.position())
     period = read_period(store, trial.start, trial.until, space=space, progress=reading)
     logged = trial.slate_rows == SlateRows.LOGGED
-    view = View(delay, period.space, logged)
+    examples = outdated(period.examples, last_midnight(trial.start)) if trial.frozen else period.examples
     wanted = {*scorer.features} if logged else {*scorer.features, *baselines.FEATURES, *GROUPED_BY}
     features = tuple(name for name in NAMES if name in wanted)
-    examples = outdated(period.examples, last_midnight(trial.start)) if trial.frozen else period.examples
-    dataset = build(period.facts, examples, view, features, watch("replaying impressions", len(examples)))
+    replaying = watch("replaying impressions", len(examples))
+    dataset = build(period.facts, examples, View(delay, period.space, logged), features, replaying)
     return Scored(reference, scorer, manifest, delay / SECOND, period, dataset, margins(dataset, scorer))
 
 

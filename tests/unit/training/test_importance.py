@@ -18,20 +18,10 @@ def test_what_decides_comes_first_and_noise_last() -> None:
     features = ("decides", "helps", "noise")
     scorer = LightGBMScorer(booster.model_to_string(), features)
     times = np.zeros(200, np.int64)
+    forms = np.zeros(200, np.int8)
     names = tuple(str(i) for i in range(200))
     entries = np.arange(0, 2_001, 10)
-    data = Dataset(
-        features,
-        rows,
-        labels,
-        labels >= 0,
-        labels.astype(np.int32),
-        entries,
-        times,
-        np.zeros(200, np.int8),
-        names,
-        names,
-    )
+    data = Dataset(features, rows, labels, labels >= 0, labels.astype(np.int32), entries, times, forms, names, names)
     found = importances(booster.model_to_string(), scorer, data)
     assert [each.feature for each in found] == ["decides", "helps", "noise"]
     assert sum(each.gain for each in found) == pytest.approx(1.0)

@@ -80,6 +80,6 @@ def test_the_alarm_fires_where_small_publishers_are_kept_down() -> None:
 
 def test_false_alarms_are_as_rare_as_stated_where_exposure_is_just_at_the_floor() -> None:
     proportional = AuditSettings(exposure_floor=1.0)
-    rounds = 100
+    rounds = 40
     fired = sum(bool(alarms(0.0, seed, proportional)) for seed in range(rounds))
     assert fired <= stats.binom.ppf(0.999, rounds, proportional.false_alarms)
