@@ -35,16 +35,16 @@ def main(
         console = console_for(json_file)
         rows = []
         with watching() as watch:
-            progress = watch("comparing", worlds * len(USERS) * len(GAINS))
+            progress = watch("comparing", worlds * len(USERS))
             for users in USERS:
                 above, effective = np.zeros(len(GAINS)), 0.0
                 for k in range(worlds):
                     noise, user, error = _world(users, seed + k)
                     visits = np.bincount(user).astype(np.float64)
                     effective += visits.sum() ** 2 / (visits**2).sum() / worlds
-                    for j, gain in enumerate(GAINS):
-                        above[j] += intervals((noise + gain * error)[:, None], user, k, resamples)[0].low > 0
-                        progress(1)
+                    gained = noise[:, None] + error * np.array(GAINS)
+                    above += [interval.low > 0 for interval in intervals(gained, user, k, resamples)]
+                    progress(1)
                 rows.append((users, effective, (above / worlds).tolist()))
         table = Table("users", "effective", *(f"gain {gain:g} SE" for gain in GAINS))
         for users, effective, rates in rows:

@@ -14,7 +14,7 @@ DECIDING = ("auc", "ndcg@10")  # a gain is proven in the first; neither may be l
 # AUC, so it proves an equal one not worse by .005 nineteen times in twenty.
 MARGIN = 0.005
 # The percentile bootstrap is too narrow for few clusters: where both models are equal, its 95% interval of the
-# difference lies above 0 in 6% of cases with 8 users, in 3 to 4% with 50, in 2.5% with many.
+# difference lies above 0 in 5 to 6% of worlds with 8 users, in 3 to 4% with 50 to 200 (docs/gate.md), in 2.5% at last.
 MIN_EFFECTIVE_USERS = 50
 MIN_IMPRESSIONS = 200  # below this the mean itself is mostly luck, whoever the users are
 
