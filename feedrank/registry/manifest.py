@@ -37,6 +37,27 @@ class DataRange(BaseModel):
     rows: int = 0
 
 
+class CalibrationTable(BaseModel):
+    """Knots of the curve from margin to probability of a click."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    margins: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+class LinearYardstick(BaseModel):
+    """A logistic regression on the same rows: what the ranker must beat. Its score is the sum over features of
+    weight * (value - mean) / scale, nothing where the value is unknown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+
+
 class Manifest(BaseModel):
     """A model version's manifest.json."""
 
@@ -52,6 +73,8 @@ class Manifest(BaseModel):
     data: DataRange = DataRange()
     metrics: dict[str, float] = {}
     params: dict[str, str | int | float | bool] = {}
+    calibration: CalibrationTable | None = None  # None: margins say nothing of probabilities
+    yardstick: LinearYardstick | None = None
     libraries: dict[str, str] = {}
     git_commit: str = ""
     notes: str = ""

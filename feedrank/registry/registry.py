@@ -20,7 +20,15 @@ from feedrank.registry.files import check_room, read_whole, sha256, write_folder
 from feedrank.registry.gate_record import GateRecord
 from feedrank.registry.golden import GOLDEN_FILE, MODEL_FILE, ROWS, golden_bytes, scores_in_child, verify_in_child
 from feedrank.registry.leftovers import sweep, writing
-from feedrank.registry.manifest import DataRange, FingerprintOf, Manifest, check_features, feature_entries
+from feedrank.registry.manifest import (
+    CalibrationTable,
+    DataRange,
+    FingerprintOf,
+    LinearYardstick,
+    Manifest,
+    check_features,
+    feature_entries,
+)
 from feedrank.registry.references import PRIOR, check_name, is_name, is_version, split, version_of
 from feedrank.types import F32, F64, Micros
 
@@ -52,6 +60,14 @@ class LoadedModel:
     reference: str  # NAME@VERSION
     manifest: Manifest
     model_text: str  # LightGBM's text form
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What training measured beside the model, for serving and for judging it later."""
+
+    calibration: CalibrationTable | None = None
+    yardstick: LinearYardstick | None = None
 
 
 class Registry:
@@ -86,6 +102,7 @@ class Registry:
         data: DataRange | None = None,
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, str | int | float | bool] | None = None,
+        measures: Measures | None = None,
         libraries: Mapping[str, str] | None = None,
         git_commit: str = "",
         notes: str = "",
@@ -127,6 +144,8 @@ class Registry:
                 data=data or DataRange(),
                 metrics={key: value for key, value in (metrics or {}).items() if math.isfinite(value)},
                 params=dict(params or {}),
+                calibration=measures.calibration if measures else None,
+                yardstick=measures.yardstick if measures else None,
                 libraries=dict(libraries or {}),
                 git_commit=git_commit,
                 notes=notes,

@@ -24,19 +24,13 @@ from feedrank.types import SECOND
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 OFF = {"calibration": 0.0, "floor_new": 0.0, "floor_small": 0.0}
+TRIED = (("calibration", (0.05, 0.1, 0.2, 0.5)), ("floor_new", (0.1, 0.2, 0.5)), ("floor_small", (0.1, 0.2)))
 VARIANTS = {
     "off": SelectorSettings(**OFF),
     "default": SelectorSettings(),
-    "calibration .05": SelectorSettings(**OFF | {"calibration": 0.05}),
-    "calibration .1": SelectorSettings(**OFF | {"calibration": 0.1}),
-    "calibration .2": SelectorSettings(**OFF | {"calibration": 0.2}),
-    "calibration .5": SelectorSettings(**OFF | {"calibration": 0.5}),
-    "floor_new .1": SelectorSettings(**OFF | {"floor_new": 0.1}),
-    "floor_new .2": SelectorSettings(**OFF | {"floor_new": 0.2}),
-    "floor_new .5": SelectorSettings(**OFF | {"floor_new": 0.5}),
-    "floor_small .1": SelectorSettings(**OFF | {"floor_small": 0.1}),
-    "floor_small .2": SelectorSettings(**OFF | {"floor_small": 0.2}),
-    "score alone, no MMR": SelectorSettings(**OFF | {"diversity": 0.0}),
+    **{f"{name} {v}": SelectorSettings(**OFF | {name: v}) for name, values in TRIED for v in values},
+    "all at 0.1": SelectorSettings(calibration=0.1, floor_new=0.1, floor_small=0.1),
+    "no MMR": SelectorSettings(**OFF | {"diversity": 0.0}),
 }
 
 
@@ -75,19 +69,11 @@ def main(
             counted = (trial for trial in trials if progress(1) is None)
             found = prices(counted, final_catalog(period, delay), VARIANTS)
         truth = "clicks" if world is None else "the truth of the simulated world"
-        columns = ("", "nDCG@10", "change", "95%", "new", "small", "miscalibration")
-        table = Table(*columns, title=f"{reference}: relevance is {truth}")
+        table = Table("", "nDCG@10", "change, 95%", "new", "small", "miscal.", title=f"relevance: {truth}")
         for each in found:
-            span = f"{each.change.low:+.2%} to {each.change.high:+.2%}"
-            table.add_row(
-                each.name,
-                f"{each.ndcg:.4f}",
-                f"{each.change.mean:+.2%}",
-                span,
-                f"{each.exposure_new:.3f}",
-                f"{each.exposure_small:.3f}",
-                f"{each.miscalibration:.3f}",
-            )
+            span = f"{each.change.mean:+.2%} ({each.change.low:+.2%} to {each.change.high:+.2%})"
+            exposures = (f"{each.exposure_new:.3f}", f"{each.exposure_small:.3f}", f"{each.miscalibration:.3f}")
+            table.add_row(each.name, f"{each.ndcg:.4f}", span, *exposures)
         console.print(table)
         write_json(json_file, {"model": reference, "relevance": truth, "prices": [each.as_json() for each in found]})
 

@@ -121,7 +121,7 @@ def compare(
     other = contestant(registry, b)
     loading(1)
     period = read_stretch(store, one, other, stretch, watch)
-    found = held(period, one, other, stretch, watch, SLICED_BY)
+    found = held(store, period, one, other, stretch, watch, SLICED_BY)
     working = watch("testing slices", None)
     groups = [
         (slicing.name, value, slicing.group == place)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from feedrank.analysis.model_report.spans import AROUND_ROWS, ROW_HEIGHT, error_bars, spread
 from feedrank.analysis.page import NOTHING, Block, Callout, Cell, Plot, Section, Status, Table, Text
 from feedrank.analysis.theme import BLUE, MUTED, VERMILION
 from feedrank.training.audit.audit import MODEL, Audit, Origin
@@ -14,10 +15,8 @@ from feedrank.training.audit.beyond import Beyond
 from feedrank.training.audit.exposure import GroupExposure
 from feedrank.training.audit.settings import Guardrail
 from feedrank.training.audit.users import UserGroup
-from feedrank.training.bootstrap import Interval
 
 TWO_SIDED = 1.96  # standard errors to either side of a 95% interval
-ROW_HEIGHT, AROUND_ROWS = 26, 110  # pixels of a figure with one row a group
 
 
 def audit_sections(audit: Audit) -> list[Section]:
@@ -28,13 +27,6 @@ def audit_sections(audit: Audit) -> list[Section]:
         Section("Exposure of items", _exposure(audit)),
         Section("Quality for groups of users", _users(audit)),
     ]
-
-
-def spread(interval: Interval, decimals: int = 3) -> str:
-    """An interval in words; a dash where there is none."""
-    if interval.mean != interval.mean:
-        return NOTHING
-    return f"{interval.low:.{decimals}f} to {interval.high:.{decimals}f}"
 
 
 def _verdict(audit: Audit) -> list[Block]:
@@ -139,7 +131,7 @@ def _exposure_figure(exposures: Sequence[GroupExposure]) -> go.Figure:
         name="exposure, 95%",
         mode="markers",
         marker={"color": BLUE, "size": 9},
-        error_x=_bars([e.exposure for e in exposures]),
+        error_x=error_bars([e.exposure for e in exposures]),
     )
     figure.update_xaxes(title="share", rangemode="tozero", tickformat=".0%")
     figure.update_yaxes(autorange="reversed", type="category")
@@ -150,6 +142,7 @@ def _users(audit: Audit) -> list[Block]:
     groups = audit.groups
     if not groups:
         return [Text("The log does not tell users apart by anything: there are no groups to compare.")]
+    popular = {(g.grouping, g.value): f"{g.contrast.difference:+.3f}" for g in audit.groups_by_popularity}
     rows: list[list[Cell]] = [
         [
             g.grouping,
@@ -159,14 +152,17 @@ def _users(audit: Audit) -> list[Block]:
             g.auc,
             f"{g.contrast.difference:+.3f}",
             g.contrast.error,
+            popular.get((g.grouping, g.value), NOTHING),
             g.p if g.p == g.p else "too few users",
         ]
         for g in groups
     ]
-    columns = ("by", "group", "impressions", "users", "AUC", "less the others'", "standard error", "p")
+    columns = ("by", "group", "impressions", "users", "AUC", "less others'", "error", "popularity's", "p")
     text = Text(
         "Mean per-impression AUC of each group against all other users. The dashed line is the limit; p is the "
-        "corrected chance of a difference this low in a group that is just at the limit."
+        "corrected chance of a difference this low in a group that is just at the limit. Popularity's is the same "
+        "difference under a ranking by recent clicks: where it is as low, the group is harder to rank for, and not "
+        "neglected by this model alone."
     )
     return [text, Plot(_users_figure(groups, -audit.settings.user_gap)), Table(columns, rows)]
 
@@ -186,13 +182,3 @@ def _users_figure(groups: Sequence[UserGroup], limit: float) -> go.Figure:
     figure.update_xaxes(title="difference in AUC from all other users, with its 95% interval")
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
-
-
-def _bars(spans: Sequence[Interval]) -> dict[str, object]:
-    return {
-        "symmetric": False,
-        "array": [span.high - span.mean for span in spans],
-        "arrayminus": [span.mean - span.low for span in spans],
-        "color": BLUE,
-        "thickness": 1.5,
-    }

@@ -17,6 +17,7 @@ from feedrank.types import F64, I32
 
 ALPHA = 0.01  # the part of p in q, as in the paper
 FEWEST_READS = 10  # a shorter history says too little of what a user's proportions are
+TINY = 1e-12  # in place of a target of 0, whose part of the divergence is 0 whatever is shown
 _CATEGORY = CODED.index("category")
 
 
@@ -34,16 +35,13 @@ class Calibration:
         if self.weight > 0:
             self.counts[self.categories[chosen]] += 1.0
 
-    def divergence(self) -> F64:
-        """KL(p || q) in nats if the next place went to each category, (codes,)."""
-        p, places = self.target, float(self.counts.sum()) + 1.0
-        without, with_ = _costs(p, self.counts / places), _costs(p, (self.counts + 1.0) / places)
-        costs: F64 = without.sum() - without + with_
-        return costs
-
     def weigh(self, relevance: F64, pool: I32) -> F64:
-        """Steck's objective for each candidate of the pool, but for what is the same for all."""
-        return (1.0 - self.weight) * relevance - self.weight * self.divergence()[self.categories[pool]]
+        """Steck's objective for each candidate of the pool (m,), but for what is the same for all of them."""
+        p = self.target
+        mixed = ALPHA / (1.0 - ALPHA) * np.maximum(p, TINY) * (float(self.counts.sum()) + 1.0)
+        # KL(p || q) with the next place going to each category, less KL(p || q) with it going to none, (codes,)
+        change = p * np.log((self.counts + mixed) / (self.counts + 1.0 + mixed))
+        return (1.0 - self.weight) * relevance - self.weight * change[self.categories[pool]]
 
 
 NONE = Calibration(0.0, np.empty(0, np.int32), np.empty(0), np.empty(0))
@@ -67,11 +65,3 @@ def calibrated(settings: SelectorSettings, query: Query, raw: Raw, catalog: Cata
     target = np.bincount(read, minlength=codes) / len(read)
     counts = np.bincount(served, minlength=codes).astype(np.float64)
     return Calibration(settings.calibration, categories, target, counts)
-
-
-def _costs(p: F64, q: F64) -> F64:
-    """Each category's part of KL(p || (1 - ALPHA) q + ALPHA p), (codes,); 0 where p is 0."""
-    some = p > 0
-    mixed = np.where(some, (1.0 - ALPHA) * q + ALPHA * p, 1.0)
-    costs: F64 = p * np.log(np.where(some, p, 1.0) / mixed)
-    return costs

@@ -26,6 +26,9 @@ from feedrank.training.period import Period
 from feedrank.training.slices import slicings
 from feedrank.types import F64, Micros
 
+POPULARITY = (
+    "clicks_6h"  # tells whether a group is harder to rank for, whatever ranks: a model has not neglected it then
+)
 COMPARED = (baselines.RECENCY, "ctr_24h", baselines.RANDOM)  # other orders of the same impressions
 
 
@@ -56,6 +59,7 @@ class Audit:
     radio: Sequence[RadioValue]
     exposures: Sequence[GroupExposure]
     groups: Sequence[UserGroup]
+    groups_by_popularity: Sequence[UserGroup]  # the same groups, as POPULARITY ranks for them; empty where it cannot
     guardrails: Sequence[Guardrail]
     settings: AuditSettings
 
@@ -79,6 +83,7 @@ class Audit:
             ],
             "item_groups": [each.as_json() for each in self.exposures],
             "user_groups": [each.as_json() for each in self.groups],
+            "user_groups_by_popularity": [each.as_json() for each in self.groups_by_popularity],
             "settings": self.settings.model_dump(),
         }
         return {name: _without_nan(value) for name, value in values.items()}
@@ -115,6 +120,8 @@ def audit(
     seen = dataset.judged()
     of_users = [slicing for slicing in slicings(seen, background) if slicing.of_users]
     groups = user_groups(dataset, scores, of_users, settings)
+    popular = baselines.scores(dataset).get(POPULARITY)
+    by_popularity = [] if popular is None else user_groups(dataset, popular, of_users, settings)
     rails = [
         *beyond_guardrails(found[MODEL], settings),
         *exposure_guardrails(exposures, settings),
@@ -128,6 +135,7 @@ def audit(
         _radio(lists, evidence, seed),
         exposures,
         groups,
+        by_popularity,
         rails,
         settings,
     )

@@ -6,6 +6,7 @@ Knows nothing of terminals or pages.
 from dataclasses import dataclass
 
 from feedrank.features import NAMES
+from feedrank.pipeline.stages import Scorer
 from feedrank.registry import Manifest, Registry
 from feedrank.store import LogStore
 from feedrank.training import baselines
@@ -13,9 +14,9 @@ from feedrank.training.audit.audit import Audit, audit
 from feedrank.training.audit.settings import AuditSettings
 from feedrank.training.dataset import Dataset, View, build
 from feedrank.training.evaluate import Trial, load_scorer
+from feedrank.training.forms import last_midnight, outdated
 from feedrank.training.judge import margins
 from feedrank.training.period import AUTO_SPACE, Period, SlateRows, read_period
-from feedrank.training.replay import FOREVER
 from feedrank.training.train import Watch, unwatched
 from feedrank.types import F64, SECOND
 
@@ -27,6 +28,7 @@ class Scored:
     """A model's scores (n,) on the data set of a period."""
 
     reference: str  # NAME@VERSION, or "prior"
+    scorer: Scorer
     manifest: Manifest | None
     counter_delay_s: float
     period: Period
@@ -47,11 +49,12 @@ def score_period(store: LogStore, registry: Registry, trial: Trial, watch: Watch
     reading = watch("reading the log", store.position())
     period = read_period(store, trial.start, trial.until, space=space, progress=reading)
     logged = trial.slate_rows == SlateRows.LOGGED
-    view = View(delay, period.space, trial.start if trial.frozen else FOREVER, logged)
+    view = View(delay, period.space, logged)
     wanted = {*scorer.features} if logged else {*scorer.features, *baselines.FEATURES, *GROUPED_BY}
     features = tuple(name for name in NAMES if name in wanted)
-    dataset = build(period.facts, period.examples, view, features, watch("replaying impressions", len(period.examples)))
-    return Scored(reference, manifest, delay / SECOND, period, dataset, margins(dataset, scorer))
+    examples = outdated(period.examples, last_midnight(trial.start)) if trial.frozen else period.examples
+    dataset = build(period.facts, examples, view, features, watch("replaying impressions", len(examples)))
+    return Scored(reference, scorer, manifest, delay / SECOND, period, dataset, margins(dataset, scorer))
 
 
 def audit_model(

@@ -13,12 +13,15 @@ from feedrank.errors import InvalidInput
 from feedrank.pipeline.stages import Scorer
 from feedrank.registry import Manifest, Registry
 from feedrank.store import LogStore
+from feedrank.store.data_settings import load_data_settings
 from feedrank.training.bootstrap import Interval, numbered, paired
 from feedrank.training.dataset import Dataset, View, build
 from feedrank.training.evaluate import load_scorer
+from feedrank.training.forms import as_served
 from feedrank.training.impressions import Example
 from feedrank.training.judge import margins
 from feedrank.training.metrics import judge
+from feedrank.training.padding import Padding
 from feedrank.training.period import AUTO_SPACE, END, Period, choose_space, read_period
 from feedrank.training.slices import columns_of
 from feedrank.training.times import format_time
@@ -101,6 +104,7 @@ def read_stretch(store: LogStore, a: Contestant, b: Contestant, stretch: Stretch
 
 
 def held(
+    store: LogStore,
     period: Period,
     a: Contestant,
     b: Contestant,
@@ -108,7 +112,8 @@ def held(
     watch: Watch = unwatched,
     besides: Sequence[str] = (),
 ) -> Contest:
-    """The contest over a period that was read for it. `besides` names features to keep beside those `a` reads.
+    """The contest over a period that was read for it, in the form that serves. `besides` names features to keep beside
+    those `a` reads.
 
     InvalidInput where the models were trained with different counter delays and none is given, and for slates served in
     a vector space that a model does not read.
@@ -118,10 +123,10 @@ def held(
     wanted = tuple(dict.fromkeys((*a.scorer.features, *besides)))
     if mine == others:
         everything = tuple(dict.fromkeys((*wanted, *b.scorer.features)))
-        data = other = _replayed(period, delay, period.space, everything, watch)
+        data = other = _replayed(store, period, delay, period.space, everything, watch)
     else:
-        data = _replayed(period, delay, period.space, wanted, watch)
-        other = _replayed(period, delay, choose_space(period.facts, others), b.scorer.features, watch)
+        data = _replayed(store, period, delay, period.space, wanted, watch)
+        other = _replayed(store, period, delay, choose_space(period.facts, others), b.scorer.features, watch)
     scores = margins(data, a.scorer), margins(other, b.scorer)
     quality_a, quality_b = (columns_of(judge(data.labels, margin, data.offsets)) for margin in scores)
     return Contest(a, b, data, scores, (quality_a, quality_b), numbered(data.user_ids), delay)
@@ -168,8 +173,12 @@ def _tells(example: Example) -> bool:
     return bool(clicked.any() and not clicked.all())
 
 
-def _replayed(period: Period, delay: Micros, space: str, features: tuple[str, ...], watch: Watch) -> Dataset:
-    """Rows of what was seen. Slates are replayed in the space they were served in, so it must be this one."""
+def _replayed(
+    store: LogStore, period: Period, delay: Micros, space: str, features: tuple[str, ...], watch: Watch
+) -> Dataset:
+    """Rows of what was seen, among all that is scored. Slates are replayed in the space they were served in, so it
+    must be this one.
+    """
     for example in period.examples:
         served = "" if example.slate is None else example.slate.vector_space
         if served and space and served != space:
@@ -178,4 +187,5 @@ def _replayed(period: Period, delay: Micros, space: str, features: tuple[str, ..
                 "judged by them; choose a period without"
             )
     progress = watch(f"replaying impressions{f' in {space}' if space else ''}", len(period.examples))
-    return build(period.facts, period.examples, View(delay, space), features, progress).judged()
+    view = View(delay, space, padding=Padding(store, load_data_settings(store)))
+    return build(period.facts, as_served(period.examples), view, features, progress).judged()

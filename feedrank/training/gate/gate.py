@@ -114,7 +114,7 @@ def _compared(
             return {}, (f"cannot be judged from {format_time(start)} on, which is not held out: {'; '.join(learned)}",)
         stretch = Stretch(start, challenge.until, challenge.counter_delay)
         period = read_stretch(store, challenger, champion, stretch, watch)
-        found = held(period, challenger, champion, stretch, watch, AUDITED)
+        found = held(store, period, challenger, champion, stretch, watch, AUDITED)
     except InvalidInput as error:  # nothing to judge by proves nothing, but may be overruled
         return {"outcome": Outcome.UNPROVEN}, (f"is unproven: {error}",)
     figures = _measures(found)

@@ -15,7 +15,12 @@ from feedrank.pipeline.stages import Scores
 from feedrank.settings import SelectorSettings
 from feedrank.types import Action
 
-OFF = {"diversity": 0.0, "explore": 0.0}
+OFF = SelectorSettings(diversity=0.0, explore=0.0, calibration=0.0, floor_new=0.0, floor_small=0.0)
+
+
+def only(**on: float) -> SelectorSettings:
+    """Nothing but what is named."""
+    return OFF.model_copy(update=on)
 
 
 def select(world, ask, ids, scores, settings, rules=NO_RULES, **query):
@@ -73,11 +78,11 @@ def test_a_feed_takes_the_proportions_of_its_reader(world, ask) -> None:
     """The example of the paper's introduction: the most relevant are all romance, and stay so without calibration."""
     ids = news(world, 20, 20)
     scores = [2.0 - 0.01 * i for i in range(20)] + [1.0 - 0.01 * i for i in range(20)]
-    plain = select(world, ask, ids, scores, SelectorSettings(**OFF), limit=10)
+    plain = select(world, ask, ids, scores, OFF, limit=10)
     assert Counter(ids[i][0] for i in plain.order.tolist()) == {"r": 10}
-    mild = select(world, ask, ids, scores, SelectorSettings(**OFF, calibration=0.9), limit=10)
+    mild = select(world, ask, ids, scores, only(calibration=0.9), limit=10)
     assert Counter(ids[i][0] for i in mild.order.tolist()) == {"r": 8, "a": 2}
-    settings = SelectorSettings(**OFF, calibration=0.99)
+    settings = only(calibration=0.99)
     strict = select(world, ask, ids, scores, settings, limit=10)
     assert Counter(ids[i][0] for i in strict.order.tolist()) == {"r": 7, "a": 3}
     kept = [i for i in strict.order.tolist() if ids[i][0] == "a"]
@@ -89,7 +94,7 @@ def test_a_feed_takes_the_proportions_of_its_reader(world, ask) -> None:
 def test_calibration_goes_on_from_earlier_pages(world, ask) -> None:
     ids = news(world, 12, 12)
     scores = [2.0 - 0.01 * i for i in range(12)] + [1.0 - 0.01 * i for i in range(12)]
-    settings = SelectorSettings(**OFF, calibration=0.9)
+    settings = only(calibration=0.9)
     whole = select(world, ask, ids, scores, settings, limit=20).order.tolist()
     first = whole[:10]
     left = [i for i in range(24) if i not in first]
@@ -111,8 +116,8 @@ def test_a_short_history_calibrates_nothing(world, ask) -> None:
     world.event(Action.CLICK, "read")
     world.item("a", category="y")
     raw = world.raw("a")
-    assert calibrated(SelectorSettings(calibration=0.5), ask(), raw, world.state.catalog) is NONE
-    assert calibrated(SelectorSettings(), ask(), raw, world.state.catalog) is NONE
+    assert calibrated(only(calibration=0.5), ask(), raw, world.state.catalog) is NONE
+    assert calibrated(OFF, ask(), raw, world.state.catalog) is NONE
 
 
 @given(
@@ -161,17 +166,17 @@ def publishers(world) -> list[str]:
 def test_floors_lift_the_best_of_their_group_and_no_more_than_owed(world, ask) -> None:
     ids = publishers(world)
     scores = list(range(40, 0, -1))
-    settings = SelectorSettings(**OFF, floor_small=0.1, floor_new=0.05)
+    settings = only(floor_small=0.1, floor_new=0.05)
     got = select(world, ask, ids, scores, settings, limit=20).order.tolist()
     assert got[:9] == list(range(9))
     assert got[9:] == [36, *range(9, 18), 30]  # place 20 owes one to both groups; the new item comes first
-    assert select(world, ask, ids, scores, SelectorSettings(**OFF), limit=20).order.tolist() == list(range(20))
+    assert select(world, ask, ids, scores, OFF, limit=20).order.tolist() == list(range(20))
 
 
 def test_a_floor_goes_on_from_earlier_pages_and_yields_to_pins_and_caps(world, ask) -> None:
     ids = publishers(world)
     scores = list(range(40, 0, -1))
-    settings = SelectorSettings(**OFF, floor_small=0.1)
+    settings = only(floor_small=0.1)
     page = select(world, ask, ids[9:], scores[9:], settings, limit=3, served_before=tuple(ids[:9])).order.tolist()
     assert [ids[9:][i] for i in page] == ["i36", "i9", "i10"]
     again = select(world, ask, ids[8:36], scores[8:36], settings, limit=3, served_before=(*ids[:8], "i36")).order
@@ -192,9 +197,7 @@ def test_propensities_stay_the_frequencies_under_floors_and_calibration(world, a
         world.item(f"l{k}", category="romance", source="large")
     ids += ["s0", "s1"]
     scores = [8, 7, 6, 5, 4, 3, 2, 1, 0.5, 0.4]
-    settings = SelectorSettings(
-        diversity=0.0, explore=0.5, explore_from=1, explore_pool=6, calibration=0.3, floor_small=0.5
-    )
+    settings = only(explore=0.5, explore_from=1, explore_pool=6, calibration=0.3, floor_small=0.5)
     rounds = 3_000
     second: Counter[tuple[int, int]] = Counter()
     claimed: dict[tuple[int, int], float] = {}

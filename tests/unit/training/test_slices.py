@@ -8,6 +8,7 @@ import pytest
 from feedrank.features import NAMES
 from feedrank.training.background import UNKNOWN, Background, read_background
 from feedrank.training.dataset import Dataset, View, build
+from feedrank.training.forms import Form
 from feedrank.training.metrics import judge
 from feedrank.training.period import Period
 from feedrank.training.slices import METRICS, slice_table, slicings
@@ -32,6 +33,7 @@ def dataset_of(histories: list[float], ages: list[float], users: list[str], time
         np.tile([0, 1, 2], r).astype(np.int32),
         np.arange(0, 3 * r + 1, 3),
         np.array(times, np.int64),
+        np.full(r, Form.SHOWN, np.int8),
         tuple(f"r{i}" for i in range(r)),
         tuple(users),
     )

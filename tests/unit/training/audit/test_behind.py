@@ -27,7 +27,16 @@ def impressions(rng: np.random.Generator, users: int, each: int, skill: np.ndarr
     rows = np.tile(np.arange(5), r).astype(np.int32)
     offsets = np.arange(0, 5 * r + 1, 5)
     data = Dataset(
-        (), np.empty((5 * r, 0), np.float32), labels, entries, rows, offsets, np.zeros(r, np.int64), ids, names
+        (),
+        np.empty((5 * r, 0), np.float32),
+        labels,
+        entries,
+        rows,
+        offsets,
+        np.zeros(r, np.int64),
+        np.zeros(r, np.int8),
+        ids,
+        names,
     )
     return data, scores.ravel()
 

@@ -37,7 +37,7 @@ PRIOR = Contestant("prior", PriorScorer(), None)
 
 
 def contest(store: SqliteStore, a: Contestant, b: Contestant, stretch: Stretch) -> Contest:
-    return held(read_stretch(store, a, b, stretch), a, b, stretch)
+    return held(store, read_stretch(store, a, b, stretch), a, b, stretch)
 
 
 class ByColumn:
@@ -158,7 +158,7 @@ def test_slates_of_another_vector_space_are_not_replayed_as_if_they_were_of_this
     served = replace(period.examples[0], slate=log_pb2.Slate(vector_space="right"))
     mixed = replace(period, examples=[served, *period.examples[1:]])
     with pytest.raises(InvalidInput, match="served in vector space 'right': a model that reads 'wrong'"):
-        held(mixed, wrong, right, Stretch(T0))
+        held(spaces, mixed, wrong, right, Stretch(T0))
 
 
 def test_nothing_to_judge_by_is_said(tmp_path: Path, gate_store: SqliteStore) -> None:
