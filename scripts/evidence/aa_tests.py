@@ -43,7 +43,10 @@ def main(
                         Plot(
                             forest(fixed.claims, "share of A/A tests called", (0.044, 0.056)), "Band: 5% ± 0.6 points."
                         ),
-                        Plot(level_histogram(fixed.histograms), "p values of A/A tests are uniform."),
+                        Plot(
+                            level_histogram(fixed.histograms),
+                            "p values of A/A tests are uniform; those of a share come in steps.",
+                        ),
                     ],
                 ),
                 (
