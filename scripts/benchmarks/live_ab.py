@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,7 @@ from feedrank.registry.golden import synthetic_rows
 from feedrank.settings import Settings
 from feedrank.simulator import LoggingPolicy, World, WorldSettings, respond, simulate
 from feedrank.store.sqlite import SqliteStore
-from feedrank.types import DAY, Action, Micros
+from feedrank.types import DAY, SECOND, Action, Micros
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -100,12 +101,14 @@ def main(
         text = EXPERIMENTS.format(seed=seed, **names)
         (data_dir / "experiments.toml").write_text(text, encoding="utf-8")
         with served([*common, "--workers", str(workers), "--no-indexer"]) as target:
-            asked = drive(target, world, feeds, seed)
+            asked, ended = drive(target, world, feeds, seed)
+        # How many feeds each reader asks for was fixed beforehand, so their end is a planned one.
+        horizon = datetime.fromtimestamp(ended // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         figures: dict[str, Any] = {"users": users, "feeds": asked, "seed": seed, **names}
         for experiment in ("planted", "equal", "duel"):
             report, page = folder / f"{experiment}.json", folder / f"{experiment}.html"
             options = ["--experiment", experiment, "--json", str(report), "--report", str(page)]
-            run(["ab_report.py", "--data-dir", str(data_dir), *options])
+            run(["ab_report.py", "--data-dir", str(data_dir), "--horizon", horizon, *options])
             figures[experiment] = json.loads(report.read_text(encoding="utf-8"))
     table = Table("experiment", "what the report says")
     for experiment in ("planted", "equal", "duel"):
@@ -146,11 +149,11 @@ def plant(models: Path, seed: int) -> dict[str, str]:
     }
 
 
-def drive(target: str, world: World, feeds: int, seed: int) -> int:
-    """Every reader asks for feeds and answers them as the world's truth has it; how many feeds were served."""
+def drive(target: str, world: World, feeds: int, seed: int) -> tuple[int, Micros]:
+    """Every reader asks for feeds and answers them as the world's truth has it; how many were served, until when."""
     rng = np.random.default_rng([seed, 99])
     read: dict[int, set[int]] = defaultdict(set)
-    served = 0
+    served, now = 0, 0
     with Client(target) as client:
         client.wait_until_serving()
         for number in track(range(feeds), "sessions", transient=True):
@@ -175,12 +178,19 @@ def drive(target: str, world: World, feeds: int, seed: int) -> int:
                 clicked = [world.item_number(e.item_id) for e in answer if e.action is Action.CLICK]
                 read[user] |= set(world.articles.story[clicked].tolist())
                 served += 1
-    return served
+    return served, now
 
 
 def summary(report: dict[str, Any]) -> str:
     """The report's verdicts, and of an interleaving experiment who is preferred."""
-    return "\n".join([*(v["sentence"] for v in report["verdicts"]), str(report.get("preference") or "")]).strip()
+    lines = [verdict["sentence"] for verdict in report["verdicts"].values()]
+    liked = report["preference"]
+    if liked is not None:
+        lines.append(
+            f"{liked['prefer_challenger']} prefer 'better', {liked['prefer_control']} 'control', "
+            f"{liked['prefer_neither']} neither (sign test p = {liked['p_value']:.2g})"
+        )
+    return "\n".join(lines)
 
 
 def run(command: Sequence[str]) -> None:
