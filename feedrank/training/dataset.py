@@ -16,6 +16,7 @@ from feedrank.records import Fact
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.forms import Form, form_of
 from feedrank.training.impressions import Example, Labels
+from feedrank.training.labels import Grade
 from feedrank.training.padding import Padding
 from feedrank.training.replay import as_shown, replay_impressions, replay_slates, seed_of
 from feedrank.types import F32, I32, I64, Bools, Micros
@@ -42,6 +43,7 @@ class Dataset:
     forms: NDArray[np.int8]  # (r,) Form
     request_ids: tuple[str, ...]
     user_ids: tuple[str, ...]
+    grades: Labels  # (n,) Grade
 
     def __len__(self) -> int:
         return len(self.times)
@@ -76,6 +78,7 @@ class Dataset:
             self.forms[impressions],
             tuple(self.request_ids[i] for i in chosen),
             tuple(self.user_ids[i] for i in chosen),
+            self.grades[keep],
         )
 
     def of(self, form: Form) -> "Dataset":
@@ -180,6 +183,7 @@ def with_padding(example: Example, rows: I32) -> Example:
         impression=replace(example.impression, rows=tuple(rows.tolist())),
         kept=np.concatenate([example.kept, sampled]).astype(np.int32),
         labels=np.concatenate([example.labels, np.zeros(len(sampled), np.int8)]),
+        grades=np.concatenate([example.grades, np.full(len(sampled), Grade.SEEN, np.int8)]),
         seen=np.concatenate([example.seen, np.zeros(len(sampled), np.bool_)]),
     )
 
@@ -228,4 +232,5 @@ def _assembled(parts: Sequence[tuple[Sequence[Example], F32]], features: tuple[s
         np.array([form_of(e) for e in examples], np.int8),
         tuple(e.impression.request_id for e in examples),
         tuple(e.impression.user_id for e in examples),
+        np.concatenate([nothing.astype(np.int8), *(e.grades for e in examples)]),
     )

@@ -7,6 +7,7 @@ of any later period.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import lightgbm
 import numpy as np
@@ -17,10 +18,12 @@ from feedrank.training.calibrate import fit_calibration
 from feedrank.training.dataset import Dataset
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.forms import Form
+from feedrank.training.labels import Grade
 from feedrank.training.metrics import Metrics, evaluate
 from feedrank.types import F32, F64, Bools
 
 MIN_TO_SELECT = 100  # with fewer impressions the best number of trees is noise
+CLICKS_ALONE = (0.0, 0.0, 0.0, 1.0, 1.0)
 OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
 # LightGBM's threads wait for each other spinning, at every node of every tree: on two cores shared with other work, two
 # threads took forty times as long as one. One fits 300,000 rows in half a minute; only beyond a million is it worth the
@@ -38,6 +41,7 @@ class FitParams:
     min_data_in_leaf: int = 50  # impressions of one user come in bursts; smaller leaves learn the user
     lambda_l2: float = 50.0  # 0 to 100 are within noise; here the curve is flattest past the best number of trees
     feature_fraction: float = 1.0  # of the features, looked at for each split
+    gains: tuple[float, ...] = CLICKS_ALONE  # what lambdarank gains by each Grade above others, from HIDDEN to GOOD
     truncation_level: int = 30  # pairs with a place among the first 30: the slates of a news page
     max_rounds: int = 600
     patience: int = 60  # rounds without a better AUC before giving up; the curve is flat and noisy near its top
@@ -47,7 +51,10 @@ class FitParams:
     num_threads: int = 0  # 0: by the size of the data, see `threads_for`. The model does not depend on it
 
     def __post_init__(self) -> None:
-        """Refuses an objective that is no way to rank. InvalidInput."""
+        """Refuses an objective that is no way to rank, and gains that fall with the grade. InvalidInput."""
+        rising = all(0 <= a <= b for a, b in pairwise(self.gains))
+        if len(self.gains) != len(Grade) or not rising or self.gains[Grade.CLICKED] == self.gains[Grade.HIDDEN]:
+            raise InvalidInput(f"gains {self.gains} are not {len(Grade)} numbers from 0 on that never fall, but rise")
         if self.objective not in OBJECTIVES:
             raise InvalidInput(f"objective {self.objective!r} is not one of {', '.join(OBJECTIVES)}")
 
@@ -59,7 +66,11 @@ class FitParams:
             "num_leaves": self.num_leaves,
             "min_data_in_leaf": self.min_data_in_leaf,
             "lambda_l2": self.lambda_l2,
-            **({"lambdarank_truncation_level": self.truncation_level} if self.objective == "lambdarank" else {}),
+            **(
+                {"lambdarank_truncation_level": self.truncation_level, "label_gain": ",".join(map(str, self.gains))}
+                if self.objective == "lambdarank"
+                else {}
+            ),
             "feature_fraction_bynode": self.feature_fraction,
             "deterministic": True,
             "force_row_wise": True,  # choosing by timing would differ between runs
@@ -71,7 +82,7 @@ class FitParams:
 
     def as_json(self) -> dict[str, str | int | float | bool]:
         """For a manifest."""
-        return asdict(self)
+        return {**asdict(self), "gains": " ".join(f"{gain:g}" for gain in self.gains)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,7 @@ def train_booster(
     """So many trees over the named columns."""
     return lightgbm.train(
         params.lightgbm(len(dataset.rows)),
-        _lightgbm_dataset(dataset, features),
+        _lightgbm_dataset(dataset, features, params),
         rounds,
         callbacks=[_each_round(progress)],
     )
@@ -186,9 +197,10 @@ def _calibrated(booster: lightgbm.Booster, late: Dataset, features: Sequence[str
     return fit_calibration(np.asarray(margins, np.float64), served.labels)
 
 
-def _lightgbm_dataset(dataset: Dataset, features: Sequence[str]) -> lightgbm.Dataset:
+def _lightgbm_dataset(dataset: Dataset, features: Sequence[str], params: FitParams) -> lightgbm.Dataset:
+    labels = dataset.grades if params.objective == "lambdarank" else dataset.labels
     return lightgbm.Dataset(
-        dataset.columns(features), dataset.labels, group=np.diff(dataset.offsets), feature_name=list(features)
+        dataset.columns(features), labels, group=np.diff(dataset.offsets), feature_name=list(features)
     )
 
 
@@ -198,7 +210,7 @@ def select(
     """The number of rounds that ranks `judged` best after fitting to `early`, its metrics, and what was fitted."""
     rows, best = judged.columns(features), (0, Metrics(-1.0, 0.0, 0.0, 0.0, 0))
     margins: F64 = np.zeros(len(rows))
-    booster = lightgbm.Booster(params.lightgbm(len(early.rows)), _lightgbm_dataset(early, features))
+    booster = lightgbm.Booster(params.lightgbm(len(early.rows)), _lightgbm_dataset(early, features, params))
     for done in range(1, params.max_rounds + 1):
         if booster.update():
             break  # no split gains any more

@@ -14,7 +14,7 @@ from feedrank.errors import StoreError
 from feedrank.records import EventRecorded, Fact
 from feedrank.store import StoredSlate
 from feedrank.training.facts import Accounts
-from feedrank.training.labels import CLICKED, Answers
+from feedrank.training.labels import CLICKED, Answers, Grade
 from feedrank.training.replay import Impression
 from feedrank.types import I32, Action, Bools, Context, Micros
 from feedrank.v1 import log_pb2 as log
@@ -30,8 +30,9 @@ class Example:
 
     impression: Impression
     kept: I32  # (k,) indices into impression.rows
-    labels: Labels  # (k,) gains
+    labels: Labels  # (k,) 1 for a click
     seen: Bools  # (k,) False for candidates that were sampled from the unshown: negatives to train on, not to judge by
+    grades: Labels  # (k,) Grade
     slate: log.Slate | None = None  # as served; None for an imported impression
 
 
@@ -59,8 +60,9 @@ def imported_examples(facts: Sequence[Fact], answers: Answers, start: Micros, un
         context = accounts.context(event.user_id, fact.time, event.session_id)
         impression = Impression(event.request_id, event.user_id, fact.time, rows, context, tuple(shown.values()))
         labels = np.array([CLICKED if row in clicked else 0 for row in rows], np.int8)
+        grades = np.array(answers.grades(event.user_id, fact.time, rows, clicked), np.int8)
         everything = np.arange(len(rows), dtype=np.int32)
-        examples.append(Example(impression, everything, labels, np.ones(len(rows), np.bool_)))
+        examples.append(Example(impression, everything, labels, np.ones(len(rows), np.bool_), grades))
     return examples
 
 
@@ -84,7 +86,9 @@ def slate_examples(slates: Iterable[StoredSlate], answers: Answers, served_count
             continue
         kept = np.array([*seen, *slate.sampled], np.int32)
         labels = np.array([CLICKED if candidates[i] in clicked else 0 for i in kept.tolist()], np.int8)
-        yield Example(_impression(slate, stored), kept, labels, np.arange(len(kept)) < len(seen), slate)
+        graded = answers.grades(stored.user_id, slate.now_us, [candidates[i] for i in seen], clicked)
+        grades = np.array([*graded, *(Grade.SEEN for _ in slate.sampled)], np.int8)
+        yield Example(_impression(slate, stored), kept, labels, np.arange(len(kept)) < len(seen), grades, slate)
 
 
 def _impression(slate: log.Slate, stored: StoredSlate) -> Impression:

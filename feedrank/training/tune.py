@@ -87,6 +87,8 @@ def read_params(path: Path) -> FitParams:
         unknown = sorted(set(given) - {f.name for f in fields(FitParams)})
         if unknown:
             raise InvalidInput(f"{path}: no fit parameter is named {unknown[0]!r}")
+        if "gains" in given:
+            given["gains"] = tuple(float(gain) for gain in str(given["gains"]).split())
         return TypeAdapter(FitParams).validate_python(given)
     except (OSError, ValueError, TypeError, ValidationError) as error:
         raise InvalidInput(f"{path}: no fit parameters can be read from it: {error}") from error

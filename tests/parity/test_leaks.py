@@ -17,6 +17,7 @@ from feedrank.training.impressions import Example
 from feedrank.training.padding import Padding
 from feedrank.training.replay import Impression
 from feedrank.types import DAY, F32, HOUR, MINUTE, SECOND, Action, Context, Micros
+from tests.grades import plain
 from tests.strategies import T0, FactLog, unit_vector
 
 MOMENT: Micros = T0 + 3 * DAY
@@ -92,7 +93,7 @@ def forms(log: FactLog) -> list[Example]:
     context = Context(region="north", language="en", session_id=SESSION, device="mobile")
     impression = Impression(REQUEST, USER, MOMENT, rows, context, SHOWN)
     everything, nothing = np.arange(3, dtype=np.int32), np.zeros(3, np.int8)
-    example = Example(impression, everything, nothing, np.ones(3, np.bool_))
+    example = Example(impression, everything, nothing, np.ones(3, np.bool_), plain(nothing))
     return [example, *padded([example]), *outdated([example], MOMENT - 5 * HOUR), *nightly([example])]
 
 

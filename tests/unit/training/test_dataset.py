@@ -18,6 +18,7 @@ from feedrank.training.period import Period
 from feedrank.training.replay import FOREVER, Impression, replay_impressions
 from feedrank.types import F32, HOUR, MINUTE, Action, Context, Micros
 from feedrank.v1 import log_pb2
+from tests.grades import plain
 from tests.strategies import T0, FactLog
 
 DELAY = 5 * MINUTE
@@ -98,7 +99,8 @@ def slate_example(kept: Sequence[int], features: Sequence[str], **changes: objec
         setattr(slate, name, value)
     impression = Impression("r", "u", T0, (4, 5, 6, 7), Context())
     index = np.array(kept, np.int32)
-    return Example(impression, index, np.zeros(len(index), np.int8), np.ones(len(index), np.bool_), slate)
+    labels = np.zeros(len(index), np.int8)
+    return Example(impression, index, labels, np.ones(len(index), np.bool_), plain(labels), slate)
 
 
 def test_logged_rows_are_taken_by_candidate_and_by_name() -> None:
@@ -129,6 +131,7 @@ def small() -> Dataset:
         np.array([Form.SHOWN, Form.PADDED, Form.OUTDATED], np.int8),
         ("a", "b", "c"),
         ("u", "", "w"),
+        plain(np.array([0, 1, 0, 0, 1, 0])),
     )
 
 

@@ -12,6 +12,7 @@ from feedrank.training.fit import FitParams, fit, threads_for
 from feedrank.training.forms import Form
 from feedrank.training.judge import margins
 from feedrank.training.metrics import evaluate
+from tests.grades import plain
 
 QUICK = FitParams(num_threads=1, max_rounds=60, patience=15, default_rounds=20, min_data_in_leaf=10)
 
@@ -35,6 +36,7 @@ def dataset(impressions: int = 800, size: int = 6, users: int = 20, seed: int = 
         np.full(impressions, Form.SHOWN, np.int8),
         tuple(f"r{i}" for i in range(impressions)),
         tuple(f"u{i % users}" for i in range(impressions)),
+        plain(labels.ravel()),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from feedrank.pipeline.scorers import LightGBMScorer
 from feedrank.training.dataset import Dataset
 from feedrank.training.importance import importances
+from tests.grades import plain
 
 
 def test_what_decides_comes_first_and_noise_last() -> None:
@@ -21,7 +22,9 @@ def test_what_decides_comes_first_and_noise_last() -> None:
     forms = np.zeros(200, np.int8)
     names = tuple(str(i) for i in range(200))
     entries = np.arange(0, 2_001, 10)
-    data = Dataset(features, rows, labels, labels >= 0, labels.astype(np.int32), entries, times, forms, names, names)
+    data = Dataset(
+        features, rows, labels, labels >= 0, labels.astype(np.int32), entries, times, forms, names, names, plain(labels)
+    )
     found = importances(booster.model_to_string(), scorer, data)
     assert [each.feature for each in found] == ["decides", "helps", "noise"]
     assert sum(each.gain for each in found) == pytest.approx(1.0)

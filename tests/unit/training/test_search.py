@@ -13,6 +13,7 @@ from feedrank.training.dataset import Dataset
 from feedrank.training.fit import FitParams
 from feedrank.training.forms import Form
 from feedrank.training.tune import SEEDS, read_params, tune, write_params
+from tests.grades import plain
 
 QUICK = FitParams(num_threads=1, max_rounds=20, patience=5, min_data_in_leaf=10)
 FEATURES = ("ctr_6h", "weekday")  # of two families
@@ -37,6 +38,7 @@ def dataset(impressions: int = 600, forms: tuple[Form, ...] = (Form.SHOWN, Form.
         np.tile(np.array(forms, np.int8), impressions),
         tuple(f"r{i}" for i in range(m)),
         tuple(f"u{i % 50}" for i in range(m)),
+        plain(labels.ravel()),
     )
 
 

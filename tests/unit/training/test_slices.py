@@ -13,6 +13,7 @@ from feedrank.training.metrics import judge
 from feedrank.training.period import Period
 from feedrank.training.slices import METRICS, slice_table, slicings
 from feedrank.types import DAY, HOUR, Context
+from tests.grades import plain
 
 FEATURES = ("history_size", "age_hours", "hour", "device")
 
@@ -36,6 +37,7 @@ def dataset_of(histories: list[float], ages: list[float], users: list[str], time
         np.full(r, Form.SHOWN, np.int8),
         tuple(f"r{i}" for i in range(r)),
         tuple(users),
+        plain(np.tile([0, 1, 0], r)),
     )
 
 

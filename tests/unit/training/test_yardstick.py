@@ -11,6 +11,7 @@ from feedrank.training.dataset import Dataset
 from feedrank.training.forms import Form
 from feedrank.training.yardstick import fit_yardstick, yardstick_scores
 from feedrank.types import DAY, HOUR, Action
+from tests.grades import plain
 from tests.strategies import T0, FactLog
 
 
@@ -54,6 +55,7 @@ def two_camps() -> tuple[FactLog, Dataset]:
         np.full(3, Form.SHOWN, np.int8),
         ("r0", "r1", "r2"),
         ("u0", "u0", "v0"),
+        plain(np.zeros(6)),
     )
     return log, dataset
 

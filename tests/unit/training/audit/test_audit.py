@@ -43,8 +43,8 @@ def test_slates_are_taken_as_they_were_served() -> None:
     slate = log.Slate(shown=[2, 0], candidate_rows=[5, 6, 7])
     nothing = np.empty(0, np.int32)
     asked = Impression("r", "u", 9, (5, 6, 7))
-    example = Example(asked, nothing, nothing.astype(np.int8), nothing.astype(np.bool_), slate)
-    imported = Example(asked, nothing, nothing.astype(np.int8), nothing.astype(np.bool_))
+    example = Example(asked, nothing, nothing.astype(np.int8), nothing.astype(np.bool_), nothing.astype(np.int8), slate)
+    imported = Example(asked, nothing, nothing.astype(np.int8), nothing.astype(np.bool_), nothing.astype(np.int8))
     lists = served([imported, example])
     assert lists.top.tolist() == [[7, 5, *([-1] * 8)]]
     assert lists.pool.tolist() == [5, 6, 7] and lists.times.tolist() == [9]

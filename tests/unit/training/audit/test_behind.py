@@ -9,6 +9,7 @@ from feedrank.training.audit.settings import AuditSettings
 from feedrank.training.audit.users import groups_set_back, user_groups, user_guardrails
 from feedrank.training.dataset import Dataset
 from feedrank.training.slices import Slicing
+from tests.grades import plain
 
 SETTINGS = AuditSettings(user_gap=0.0)
 
@@ -27,7 +28,7 @@ def impressions(rng: np.random.Generator, users: int, each: int, skill: np.ndarr
     rows = np.tile(np.arange(5), r).astype(np.int32)
     offsets = np.arange(0, 5 * r + 1, 5)
     features, times, forms = np.empty((5 * r, 0), np.float32), np.zeros(r, np.int64), np.zeros(r, np.int8)
-    data = Dataset((), features, labels, entries, rows, offsets, times, forms, ids, names)
+    data = Dataset((), features, labels, entries, rows, offsets, times, forms, ids, names, plain(labels))
     return data, scores.ravel()
 
 

@@ -11,6 +11,7 @@ from feedrank.analysis.page import render
 from feedrank.training.audit.drift import MARGIN, drifts, moved, probabilities_by_day, stability_index
 from feedrank.training.dataset import Dataset
 from feedrank.types import DAY, F32, F64
+from tests.grades import plain
 
 
 class Linear:
@@ -50,6 +51,7 @@ def dataset(seed: int, days: int = 4, each: int = 500) -> Dataset:
         np.zeros(r, np.int8),
         names,
         names,
+        plain(labels),
     )
 
 
