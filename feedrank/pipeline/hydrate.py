@@ -13,8 +13,9 @@ from feedrank import history as user_history
 from feedrank.history import NO_HISTORY, Profile, profile
 from feedrank.pipeline.stages import Query, Reader
 from feedrank.state import State
+from feedrank.state.vectors import VectorTable
 from feedrank.store import LogStore
-from feedrank.types import F32, F64, HOUR, SECOND, Action, UserId
+from feedrank.types import F32, F64, HOUR, SECOND, Action, Micros, UserId
 
 INTEREST_HISTORY = 60  # newest engagements that shape interests
 INTEREST_HALF_LIFE_HOURS = 96.0
@@ -46,22 +47,28 @@ class Hydrator:
         known = profile(user_history.apply(NO_HISTORY, read.records), self.space)
         return Reader(known, self._interests(known, query.now), read.position)
 
-    def _interests(self, known: Profile, now: int) -> F32:
-        table = self.state.vectors.get(self.space)
-        if table is None:
-            return np.empty((0, 0), np.float32)
-        with self.lock:
-            liked, has = table.gather(known.engaged_rows[-INTEREST_HISTORY:])
-            hidden, hidden_has = table.gather(known.hidden_rows[-NEGATIVES:])
-        parts = []
-        if has.any():
-            weights = engagement_weights(known, now)[-INTEREST_HISTORY:][has]
-            negatives = hidden[hidden_has]
-            parts.append(self.interests(liked[has], weights, negatives, np.ones(len(negatives))))
-        if len(known.query_times) and known.query_vectors.shape[1] == table.dimensions:
-            recent = known.query_times > now - QUERY_WITHIN_HOURS * HOUR
-            parts.append(known.query_vectors[recent][-QUERIES:])
-        return np.concatenate(parts) if parts else np.empty((0, table.dimensions), np.float32)
+    def _interests(self, known: Profile, now: Micros) -> F32:
+        return interests_of(known, now, self.state.vectors.get(self.space), self.lock, self.interests)
+
+
+def interests_of(
+    known: Profile, now: Micros, table: VectorTable | None, lock: threading.Lock, interests: Interests
+) -> F32:
+    """The interest vectors of a profile at `now`, (k, d) unit length; `table` is read under the fold's `lock`."""
+    if table is None:
+        return np.empty((0, 0), np.float32)
+    with lock:
+        liked, has = table.gather(known.engaged_rows[-INTEREST_HISTORY:])
+        hidden, hidden_has = table.gather(known.hidden_rows[-NEGATIVES:])
+    parts = []
+    if has.any():
+        weights = engagement_weights(known, now)[-INTEREST_HISTORY:][has]
+        negatives = hidden[hidden_has]
+        parts.append(interests(liked[has], weights, negatives, np.ones(len(negatives))))
+    if len(known.query_times) and known.query_vectors.shape[1] == table.dimensions:
+        recent = known.query_times > now - QUERY_WITHIN_HOURS * HOUR
+        parts.append(known.query_vectors[recent][-QUERIES:])
+    return np.concatenate(parts) if parts else np.empty((0, table.dimensions), np.float32)
 
 
 def engagement_weights(known: Profile, now: int) -> F64:
