@@ -18,7 +18,7 @@ from feedrank.types import I32, I64, Bools
 def ranks(found: Found) -> I32:
     """The place of the clicked item in each source's list, 0 best, (n, len(SOURCES)); k where it is not there."""
     hit = found.lists == found.clicked[:, None, None]
-    return np.where(hit.any(axis=2), hit.argmax(axis=2), found.lists.shape[2]).astype(np.int32)
+    return np.asarray(np.where(hit.any(axis=2), hit.argmax(axis=2), found.lists.shape[2]), np.int32)
 
 
 def sizes(found: Found) -> I32:
@@ -33,7 +33,8 @@ def alone(places: I32, k: int) -> Bools:
 
 def only(hits: Bools) -> Bools:
     """Whether a source has it and no other does, (n, len(SOURCES))."""
-    return hits & (hits.sum(axis=1) == 1)[:, None]
+    mask: Bools = hits & (hits.sum(axis=1) == 1)[:, None]
+    return mask
 
 
 def together(found: Found, quotas: SourceQuotas, total: int) -> tuple[Bools, I64]:

@@ -49,8 +49,15 @@ class Found:
 
     def take(self, keep: Bools) -> "Found":
         """Only the moments of a mask (n,)."""
-        columns = (self.lists, self.clicked, self.read_before, self.history, self.age, self.place_in_session)
-        return Found(*(column[keep] for column in columns), self.seconds)  # type: ignore[arg-type]
+        return Found(
+            self.lists[keep],
+            self.clicked[keep],
+            self.read_before[keep],
+            self.history[keep],
+            self.age[keep],
+            self.place_in_session[keep],
+            self.seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
