@@ -16,6 +16,8 @@ from feedrank.training.retrieval.judge import Inquiry, RetrievalVerdict, as_json
 from feedrank.training.times import parse_time
 from feedrank.types import SECOND
 
+SHOWN = (10, 100, 500)  # depths at the terminal; the report and the JSON have more
+
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 
@@ -65,28 +67,29 @@ def main(
 
 
 def _print(verdict: RetrievalVerdict, console: Console) -> None:
-    depths = list(verdict.sources[0].at)
+    depths = [depth for depth in verdict.sources[0].at if depth in SHOWN]
     table = Table("source", *(f"@{depth}" for depth in depths), "only here", "lost without", "ms")
     for source in verdict.sources:
-        places = (f"{value:.3f}" for value in source.at.values())
+        places = (f"{source.at[depth]:.3f}" for depth in depths)
         cells = (f"{source.only.mean:.3f}", f"{source.lost.mean:.3f}", f"{source.milliseconds:.2f}")
         table.add_row(source.name, *places, *cells)
     console.print(table)
-    table = Table(*(source.name for source in verdict.sources), "recall", "95%", "candidates")
-    for i, split in enumerate(verdict.splits):
+    named = ", ".join(source.name for source in verdict.sources)
+    table = Table("choice", named, "recall", "95%", "candidates")
+    for split in verdict.splits:
         quotas = split.quotas.model_dump()
         table.add_row(
-            *(str(quotas[source.name]) for source in verdict.sources),
+            split.name,
+            " ".join(str(quotas[source.name]) for source in verdict.sources),
             f"{split.recall.mean:.4f}",
-            f"{split.recall.low:.4f} to {split.recall.high:.4f}",
+            f"{split.recall.low:.3f}-{split.recall.high:.3f}",
             f"{split.candidates:.0f}",
-            style="bold" if i == 0 else "",
         )
     console.print(table)
     console.print(
         f"{verdict.judged:,} of {verdict.clicks:,} clicks judged; {verdict.repeats:,} drawn besides were on items read "
         f"before, {verdict.unnamed:,} judged ones on items no earlier record names; all sources to depth "
-        f"{verdict.inquiry.k} hold {verdict.any_source:.4f}; bold: the served quotas",
+        f"{verdict.inquiry.k} hold {verdict.any_source:.4f}",
         highlight=False,
         soft_wrap=True,
     )

@@ -93,23 +93,23 @@ def _source_row(source: SourceRecall) -> list[Cell]:
 def _quotas(verdict: RetrievalVerdict) -> Table:
     names = [source.name for source in verdict.sources]
     rows: list[list[Cell]] = []
-    for i, split in enumerate(verdict.splits):
+    for split in verdict.splits:
         quotas = split.quotas.model_dump()
         rows.append(
             [
-                "served" if i == 0 else f"grid {i}",
+                split.name,
                 *(str(quotas[name]) for name in names),
                 f"{split.candidates:.0f}",
                 split.recall.mean,
                 _ends(split.recall),
-                f"{split.against_default.mean:+.4f} ({split.against_default.low:+.4f} to "
-                f"{split.against_default.high:+.4f})",
+                f"{split.against_served.mean:+.4f} ({split.against_served.low:+.4f} to "
+                f"{split.against_served.high:+.4f})",
             ]
         )
     caption = (
-        "The served quotas, then the best of every split on a grid, as the pipeline's own union fills them. The last "
-        "column is the difference from the served ones on the same clicks; choose quotas on a period before the one "
-        "they are judged on."
+        "The served quotas, the best of every split on a grid, and extremes, as the pipeline's own union fills them. "
+        "The last column is the difference from the served ones on the same clicks; choose quotas on a period before "
+        "the one they are judged on."
     )
     columns = ["quotas", *names, "candidates", "recall", "95%", "against served"]
     return Table(columns, rows, caption, strong=frozenset({0}))

@@ -4,7 +4,7 @@ Knows nothing of terminals or of pages.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from feedrank.training.bootstrap import Interval, intervals, numbered
 from feedrank.training.facts import read_facts
 from feedrank.training.period import choose_space
 from feedrank.training.retrieval.moments import draw
-from feedrank.training.retrieval.quotas import best_splits
+from feedrank.training.retrieval.quotas import best_splits, extremes
 from feedrank.training.retrieval.recall import alone, only, ranks, together, without
 from feedrank.training.retrieval.slices import slices
 from feedrank.training.retrieval.stream import SOURCES, Conditions, Found, retrieve_all
@@ -26,7 +26,7 @@ from feedrank.training.train import Watch, unwatched
 from feedrank.types import F64, I64, Bools, Micros
 
 DEPTHS = (10, 20, 50, 100, 200, 500)
-BEST = 8  # splits of the grid that are judged by the union itself
+BEST = 3  # splits of the grid that are judged by the union itself; the next ones differ by less than chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,10 @@ class SourceRecall:
 class Split:
     """A choice of quotas and what the union under it holds."""
 
+    name: str
     quotas: SourceQuotas
     recall: Interval
-    against_default: Interval  # on the same clicks
+    against_served: Interval  # on the same clicks
     candidates: float  # in the mean
 
 
@@ -91,7 +92,7 @@ class RetrievalVerdict:
     candidates: float
     any_source: float  # what all sources to depth k hold together: the most any quotas could
     sources: tuple[SourceRecall, ...]
-    splits: tuple[Split, ...]  # the default first, then the best of the grid
+    splits: tuple[Split, ...]  # the served one first, then the best of the grid, then extremes
     slices: tuple[Slice, ...]
 
     @property
@@ -119,7 +120,11 @@ def judge_retrieval(store: LogStore, inquiry: Inquiry, watch: Watch = unwatched)
 def _verdict(
     inquiry: Inquiry, space: str, clicks: int, drawn: int, found: Found, users: I64, watch: Watch
 ) -> RetrievalVerdict:
-    counting = watch("counting", 1 + len(SOURCES) + BEST)
+    tried = {
+        **{f"best {i + 1} of the grid": quotas for i, quotas in enumerate(best_splits(found, inquiry.k, BEST))},
+        **extremes(found, inquiry.k),
+    }
+    counting = watch("counting", 1 + len(SOURCES) + len(tried))
 
     def union_of(quotas: SourceQuotas) -> tuple[Bools, float]:
         hit, count = together(found, quotas, inquiry.k)
@@ -145,8 +150,8 @@ def _verdict(
         )
         for s, name in enumerate(SOURCES)
     )
-    chosen = [inquiry.quotas, *best_splits(found, inquiry.k, BEST)]
-    tried = [(union_hit, candidates), *(union_of(quotas) for quotas in chosen[1:])]
+    chosen = {"served": inquiry.quotas, **tried}
+    outcomes = [(union_hit, candidates), *(union_of(quotas) for quotas in tried.values())]
     return RetrievalVerdict(
         inquiry,
         space,
@@ -158,18 +163,20 @@ def _verdict(
         candidates,
         float(hits.any(axis=1).mean()),
         sources,
-        _splits(chosen, tried, users, inquiry.seed),
+        _splits(chosen, outcomes, users, inquiry.seed),
         _slices(found, union_hit, hits, users, inquiry.seed),
     )
 
 
 def _splits(
-    chosen: Sequence[SourceQuotas], tried: Sequence[tuple[Bools, float]], users: I64, seed: int
+    chosen: Mapping[str, SourceQuotas], outcomes: Sequence[tuple[Bools, float]], users: I64, seed: int
 ) -> tuple[Split, ...]:
-    hits = np.stack([hit for hit, _ in tried], axis=1).astype(np.float64)
+    hits = np.stack([hit for hit, _ in outcomes], axis=1).astype(np.float64)
     sure = intervals(np.concatenate([hits, hits - hits[:, :1]], axis=1), users, seed)
     n = len(chosen)
-    return tuple(Split(chosen[i], sure[i], sure[n + i], tried[i][1]) for i in range(n))
+    return tuple(
+        Split(name, quotas, sure[i], sure[n + i], outcomes[i][1]) for i, (name, quotas) in enumerate(chosen.items())
+    )
 
 
 def _slices(found: Found, union_hit: Bools, hits: Bools, users: I64, seed: int) -> tuple[Slice, ...]:
@@ -214,9 +221,10 @@ def as_json(verdict: RetrievalVerdict) -> dict[str, Any]:
         },
         "quotas": [
             {
+                "name": split.name,
                 **split.quotas.model_dump(),
                 "recall": _ends(split.recall),
-                "against_default": _ends(split.against_default),
+                "against_served": _ends(split.against_served),
                 "candidates": split.candidates,
             }
             for split in verdict.splits

@@ -16,16 +16,19 @@ from feedrank.training.retrieval.stream import SOURCES, Found
 from feedrank.types import I32
 
 SPLIT = ("interest", "similar", "trending", "fresh")  # `followed` holds what a user asked for: it comes on top
-STEP = 20  # candidates; recall changes by less than its standard error within one step
+STEPS = 25  # of the grid: 20 candidates of 500. Recall changes by less than its standard error within one
 
 
-def best_splits(found: Found, total: int, wanted: int, step: int = STEP) -> list[SourceQuotas]:
-    """The `wanted` splits of `total` candidates of highest estimated recall, best first."""
+def best_splits(found: Found, total: int, wanted: int, steps: int = STEPS) -> list[SourceQuotas]:
+    """The `wanted` splits of `total` candidates of highest estimated recall, best first; none where no source brought
+    anything."""
     columns = [SOURCES.index(name) for name in SPLIT]
     brought = sizes(found)[:, columns]
     present = brought.any(axis=0)
-    places, brought = ranks(found)[:, columns], brought
-    grid = splits(total, step, int(present.sum()))
+    if not present.any():
+        return []
+    places = ranks(found)[:, columns]
+    grid = splits(total, max(total // steps, 1), int(present.sum()))
     full = np.zeros((len(grid), len(SPLIT)), np.int32)
     full[:, present] = grid
     estimates = np.array([_estimate(places, brought, quotas) for quotas in full])
@@ -33,10 +36,21 @@ def best_splits(found: Found, total: int, wanted: int, step: int = STEP) -> list
     return [SourceQuotas(**dict(zip(SPLIT, full[i].tolist(), strict=True))) for i in best]
 
 
+def extremes(found: Found, total: int) -> dict[str, SourceQuotas]:
+    """What to compare with: equal shares, and each source that brought anything alone."""
+    brought = sizes(found).sum(axis=0)
+    present = [name for name in SPLIT if brought[SOURCES.index(name)]]
+    share = total // max(len(present), 1)
+    equal = {name: share if name in present else 0 for name in SPLIT}
+    only = {f"only {name}": {other: total * (other == name) for other in SPLIT} for name in present}
+    return {name: SourceQuotas(**quotas) for name, quotas in {"equal": equal, **only}.items()}
+
+
 def splits(total: int, step: int, parts: int) -> I32:
     """Every way to split `total` into `parts` multiples of `step`, (m, parts)."""
     units = total // step
-    bars = np.array(list(combinations(range(units + parts - 1), parts - 1)), np.int32).reshape(-1, parts - 1)
+    chosen = list(combinations(range(units + parts - 1), parts - 1))
+    bars = np.array(chosen, np.int32).reshape(len(chosen), parts - 1)
     edges = np.concatenate([np.full((len(bars), 1), -1), bars, np.full((len(bars), 1), units + parts - 1)], axis=1)
     return ((np.diff(edges, axis=1) - 1) * step).astype(np.int32)
 
