@@ -7,8 +7,10 @@ import plotly.graph_objects as go
 
 from feedrank.analysis.page import Block, Callout, Cell, Page, Plot, Section, Status, Table, Text
 from feedrank.training.bootstrap import Interval
+from feedrank.training.period import END
 from feedrank.training.retrieval.judge import RetrievalVerdict, SourceRecall
 from feedrank.training.times import format_time
+from feedrank.types import Micros
 
 
 def retrieval_page(verdict: RetrievalVerdict, data: str) -> Page:
@@ -16,7 +18,7 @@ def retrieval_page(verdict: RetrievalVerdict, data: str) -> Page:
     asked = verdict.inquiry
     facts = [
         ("Data", data),
-        ("Judged period", f"{format_time(asked.start)} until {format_time(asked.until)}"),
+        ("Judged period", f"{format_time(asked.start)} until {_end(asked.until)}"),
         ("Clicks", f"{verdict.clicks:,} in the period, {verdict.drawn:,} drawn, {verdict.judged:,} judged"),
         ("Vector space", verdict.space or "none"),
         ("Intervals", "95%, bootstrap over users"),
@@ -123,6 +125,10 @@ def _slices(verdict: RetrievalVerdict) -> Table:
     ]
     caption = f"Recall under the served quotas, and of each source alone at {verdict.inquiry.k}."
     return Table(["clicks", "judged", "together", "95%", *names], rows, caption)
+
+
+def _end(until: Micros) -> str:
+    return "the end of the log" if until == END else format_time(until)
 
 
 def _percent(interval: Interval) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from feedrank.errors import InvalidInput
 from feedrank.records import EventRecorded, Fact
 from feedrank.training.facts import Accounts
+from feedrank.training.period import END
 from feedrank.training.times import format_time
 from feedrank.types import Action, Context, Micros, Row
 
@@ -46,9 +47,10 @@ def draw(facts: Sequence[Fact], start: Micros, until: Micros, sample: int, seed:
         if fact.answers_view or not answering
     ]
     if not clicks:
+        end = "the end" if until == END else format_time(until)
         raise InvalidInput(
-            f"no {'click that answers a view' if answering else 'click'} lies between {format_time(start)} and "
-            f"{format_time(until)}: choose a period the log covers"
+            f"no {'click that answers a view' if answering else 'click'} lies between {format_time(start)} and {end}: "
+            "choose a period the log covers"
         )
     clicks.sort(key=lambda fact: (fact.time, fact.offset))
     accounts = Accounts(facts)
