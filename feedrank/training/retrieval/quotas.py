@@ -58,6 +58,9 @@ def splits(total: int, step: int, parts: int) -> I32:
 def _estimate(places: I32, brought: I32, quotas: I32) -> float:
     """The share of clicks found when what quotas leave free goes to the general sources in equal parts."""
     free = np.maximum(quotas - brought, 0).sum(axis=1)
-    filling = np.array([name in BACKFILL for name in SPLIT])
-    reach = quotas + np.outer(free // int(filling.sum()), filling)
+    reach = np.tile(quotas, (len(places), 1))
+    for column in (SPLIT.index(name) for name in BACKFILL):
+        taken = np.minimum(free, np.maximum(brought[:, column] - quotas[column], 0))
+        reach[:, column] += taken
+        free = free - taken
     return float((places < reach).any(axis=1).mean())
