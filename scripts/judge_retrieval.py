@@ -9,7 +9,7 @@ from rich.table import Table
 
 from feedrank.analysis.page import check_report_path, write_page
 from feedrank.analysis.retrieval_report import retrieval_page
-from feedrank.settings import Settings
+from feedrank.settings import Settings, SourceQuotas
 from feedrank.training.console import console_for, opened, reported_errors, watching, write_json
 from feedrank.training.period import AUTO_SPACE, END
 from feedrank.training.retrieval.judge import Inquiry, RetrievalVerdict, as_json, judge_retrieval
@@ -53,7 +53,7 @@ def main(
             k,
             sample,
             seed,
-            Settings().quotas,
+            _served(Settings(), k),
             space,
             round(counter_delay * SECOND),
             answering,
@@ -64,6 +64,12 @@ def main(
         if report is not None:
             write_page(report, retrieval_page(verdict, data_dir.name))
         write_json(json_file, as_json(verdict))
+
+
+def _served(settings: Settings, k: int) -> SourceQuotas:
+    """The quotas that serve, in proportion where another number of candidates is asked for."""
+    quotas = settings.quotas.model_dump()
+    return SourceQuotas(**{name: quota * k // settings.candidates for name, quota in quotas.items()})
 
 
 def _print(verdict: RetrievalVerdict, console: Console) -> None:
