@@ -3,14 +3,18 @@
 Knows nothing of how the verdict came to be.
 """
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
-from feedrank.analysis.page import Block, Callout, Cell, Page, Plot, Section, Status, Table, Text
+from feedrank.analysis.page import NOTHING, Block, Callout, Cell, Page, Plot, Section, Status, Table, Text
 from feedrank.training.bootstrap import Interval
 from feedrank.training.period import END
 from feedrank.training.retrieval.judge import RetrievalVerdict, SourceRecall
 from feedrank.training.times import format_time
 from feedrank.types import Micros
+
+TOLD = (10, 100, 500)  # depths in the table; the curve has them all
 
 
 def retrieval_page(verdict: RetrievalVerdict, data: str) -> Page:
@@ -57,19 +61,22 @@ def _verdict(verdict: RetrievalVerdict) -> tuple[Block, ...]:
 def _sources(verdict: RetrievalVerdict) -> tuple[Block, ...]:
     depths = list(verdict.sources[0].at)
     shown = [source for source in verdict.sources if source.brought > 0]
+    told = [depth for depth in depths if depth in TOLD]
     columns = [
         "source",
-        *(f"recall@{depth}" for depth in depths),
+        *(f"recall@{depth}" for depth in told),
         "95%",
         "only here",
-        "union loses without it",
+        "lost without it",
         "candidates",
         "ms",
     ]
-    rows = [_source_row(source) for source in shown]
+    rows = [_source_row(source, told) for source in shown]
     silent = [source.name for source in verdict.sources if source.brought == 0]
     caption = "“Only here”: clicks no other source holds at full depth. "
-    caption += "“Union loses”: under the served quotas, its places left to trending and fresh."
+    caption += (
+        "“Lost without it”: what the union under the served quotas loses, its places left to trending, then fresh."
+    )
     if silent:
         caption += f" Brought nothing in this log: {', '.join(silent)}."
     figure = go.Figure(
@@ -80,13 +87,13 @@ def _sources(verdict: RetrievalVerdict) -> tuple[Block, ...]:
     return Table(columns, rows, caption), Plot(figure, "Recall by depth of each source alone.")
 
 
-def _source_row(source: SourceRecall) -> list[Cell]:
+def _source_row(source: SourceRecall, depths: Sequence[int]) -> list[Cell]:
     return [
         source.name,
-        *source.at.values(),
+        *(source.at[depth] for depth in depths),
         _ends(source.alone),
         f"{source.only.mean:.3f}",
-        f"{source.lost.mean:.3f} ({source.lost.low:.3f} to {source.lost.high:.3f})",
+        f"{source.lost.mean:.3f} ({_ends(source.lost)})",
         f"{source.brought:.0f}",
         f"{source.milliseconds:.2f}",
     ]
@@ -95,17 +102,15 @@ def _source_row(source: SourceRecall) -> list[Cell]:
 def _quotas(verdict: RetrievalVerdict) -> Table:
     names = [source.name for source in verdict.sources]
     rows: list[list[Cell]] = []
-    for split in verdict.splits:
+    for i, split in enumerate(verdict.splits):
         quotas = split.quotas.model_dump()
         rows.append(
             [
                 split.name,
                 *(str(quotas[name]) for name in names),
                 f"{split.candidates:.0f}",
-                split.recall.mean,
-                _ends(split.recall),
-                f"{split.against_served.mean:+.4f} ({split.against_served.low:+.4f} to "
-                f"{split.against_served.high:+.4f})",
+                f"{split.recall.mean:.3f} ({_ends(split.recall)})",
+                f"{split.against_served.mean:+.3f} ({_ends(split.against_served)})" if i else NOTHING,
             ]
         )
     caption = (
@@ -113,7 +118,7 @@ def _quotas(verdict: RetrievalVerdict) -> Table:
         "The last column is the difference from the served ones on the same clicks; choose quotas on a period before "
         "the one they are judged on."
     )
-    columns = ["quotas", *names, "candidates", "recall", "95%", "against served"]
+    columns = ["quotas", *names, "all", "recall (95%)", "against served (95%)"]
     return Table(columns, rows, caption, strong=frozenset({0}))
 
 

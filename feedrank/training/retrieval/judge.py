@@ -121,7 +121,7 @@ def _verdict(
     inquiry: Inquiry, space: str, clicks: int, drawn: int, found: Found, users: I64, watch: Watch
 ) -> RetrievalVerdict:
     tried = {
-        **{f"best {i + 1} of the grid": quotas for i, quotas in enumerate(best_splits(found, inquiry.k, BEST))},
+        **{f"grid {i + 1}": quotas for i, quotas in enumerate(best_splits(found, inquiry.k, BEST))},
         **extremes(found, inquiry.k),
     }
     counting = watch("counting", 1 + len(SOURCES) + len(tried))

@@ -5,7 +5,7 @@ sources, the hydration of interests, the index and the shared lists are those th
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from feedrank.pipeline.hydrate import interests_of
 from feedrank.pipeline.rules import NO_RULES
 from feedrank.pipeline.scorers import PriorScorer
 from feedrank.pipeline.stages import Query, Reader, Source
-from feedrank.records import Fact
+from feedrank.records import EventRecorded, Fact, QueryEmbedded
 from feedrank.settings import SourceQuotas
 from feedrank.state import NEVER, State, apply
 from feedrank.store import LogStore
@@ -93,7 +93,7 @@ def retrieve_all(
         np.zeros(n, np.int32),
         dict.fromkeys(SOURCES, 0.0),
     )
-    past = _Past(store, facts, conditions)
+    past = _Past(store, facts, {moment.user_id for moment in moments}, conditions)
     for i, moment in enumerate(moments):
         now = moment.time // SECOND * SECOND
         known = past.advance(moment)
@@ -115,12 +115,12 @@ def retrieve_all(
 class _Past:
     """Item state, index, lists and histories as of the last moment asked for."""
 
-    def __init__(self, store: LogStore, facts: Sequence[Fact], conditions: Conditions) -> None:
+    def __init__(self, store: LogStore, facts: Sequence[Fact], users: Set[str], conditions: Conditions) -> None:
         self._store, self._conditions = store, conditions
         self.state = State()
         self._lock = threading.Lock()
         self._retrievable = Retrievable(self.state)
-        self._histories = Histories(facts)
+        self._histories = Histories([fact for fact in facts if _user_of(fact) in users])
         visible = visible_times(facts, conditions.counter_delay)
         order = np.argsort(visible, kind="stable")  # by (visible, offset)
         self._facts, self._visible = [facts[i] for i in order.tolist()], visible[order]
@@ -174,6 +174,12 @@ class _Past:
         quotas = SourceQuotas(interest=k, similar=k, trending=k, fresh=k, followed=k)
         self.sources = recipes.sources(quotas, k, parts)
         self._listed_at = now
+
+
+def _user_of(fact: Fact) -> str | None:
+    if isinstance(fact, EventRecorded):
+        return fact.event.user_id
+    return fact.user_id if isinstance(fact, QueryEmbedded) else None
 
 
 def _place(known: Profile, session_id: str) -> int:

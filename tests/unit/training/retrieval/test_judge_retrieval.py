@@ -72,7 +72,7 @@ def test_a_source_left_out_costs_what_the_union_loses(learned_store: SqliteStore
 def test_the_page_and_the_json_say_what_the_verdict_says(verdict: RetrievalVerdict) -> None:
     text = render(retrieval_page(verdict, "data"))
     assert f"{verdict.together.mean:.1%}" in text
-    assert "best 1 of the grid" in text
+    assert "grid 1" in text
     values = as_json(verdict)
     assert values["recall"][0] == verdict.together.mean
     assert set(values["sources"]) == set(SOURCES)
