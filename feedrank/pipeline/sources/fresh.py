@@ -5,12 +5,12 @@ what was read.
 import numpy as np
 
 from feedrank.pipeline.lists import SharedLists
-from feedrank.pipeline.sources.unread import unread
+from feedrank.pipeline.sources.unread_first import unread_first
 from feedrank.pipeline.stages import Query, Reader, Retrieved
 
 
 class FreshSource:
-    """The newest unread items in order; beyond the quota, older ones."""
+    """The newest items in order, unread ones first; beyond the quota, older ones."""
 
     name = "fresh"
 
@@ -23,5 +23,5 @@ class FreshSource:
         """Rows, newest first (m,), scored by reciprocal place."""
         known = reader.profile
         spare = len(known.engaged_rows) + len(known.hidden_rows)
-        rows = unread(self._lists.newest[: self._kept + spare], known)[: self._kept]
+        rows = unread_first(self._lists.newest[: self._kept + spare], known)[: self._kept]
         return Retrieved(rows, (1.0 / np.arange(1, len(rows) + 1)).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Each source against brute force: what it brings, in which order, and that no place goes to what was read."""
+"""Each source against brute force: what it brings, in which order, and that what was read goes last."""
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def test_volume_is_the_hours_reads_and_those_of_the_day_part(world: World) -> No
     np.testing.assert_allclose(score, 2 * (BREAKING * 2.0**-2.0 + 2.0 ** (-2.0 / 6.0)), rtol=1e-6)
 
 
-def test_no_source_gives_a_place_to_what_was_read_or_hidden(world: World, ask) -> None:
+def test_what_was_read_or_hidden_gets_a_place_only_when_nothing_else_is_left(world: World, ask) -> None:
     for k in range(12):
         world.item(f"i{k}", age_hours=1.0 + k, category="sport")
         read_by_others(world, f"i{k}", 12 - k)
@@ -73,14 +73,14 @@ def test_no_source_gives_a_place_to_what_was_read_or_hidden(world: World, ask) -
         world.event(Action.CLICK, f"i{k}")
     world.event(Action.HIDE, "i3")
     made = shared(world)
-    unread = world.rows(*(f"i{k}" for k in range(4, 12)))
+    unread, read = world.rows(*(f"i{k}" for k in range(4, 12))), world.rows("i0", "i1", "i2", "i3")
     sources = (
         TrendingSource(world.state, world.lock, made, 4),
         FreshSource(made, 4, 5),
         FollowedSource(world.state, made, 4),
     )
     found = [source.retrieve(ask(), world.reader()).rows.tolist() for source in sources]
-    assert found == [unread, unread[:5], unread[:4]]
+    assert found == [unread + read, unread[:5], unread[:4]]
 
 
 def test_trending_without_a_history_is_the_shared_list(world: World, ask) -> None:
