@@ -74,9 +74,7 @@ def _sources(verdict: RetrievalVerdict) -> tuple[Block, ...]:
     rows = [_source_row(source, told) for source in shown]
     silent = [source.name for source in verdict.sources if source.brought == 0]
     caption = "“Only here”: clicks no other source holds at full depth. "
-    caption += (
-        "“Lost without it”: what the union under the served quotas loses, its places left to trending, then fresh."
-    )
+    caption += "“Lost without it”: what the union under the served quotas loses, its places left to what fills it."
     if silent:
         caption += f" Brought nothing in this log: {', '.join(silent)}."
     figure = go.Figure(

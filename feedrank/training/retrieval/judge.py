@@ -52,7 +52,7 @@ class SourceRecall:
     at: dict[int, float]  # recall by depth, alone
     alone: Interval  # at the greatest depth
     only: Interval  # clicks no other source has at that depth
-    lost: Interval  # recall of the union lost without it, its places left to the general sources
+    lost: Interval  # recall of the union lost without it, its places left to the others
     brought: float  # candidates, in the mean
     milliseconds: float  # a retrieval, in the mean
 
@@ -126,15 +126,15 @@ def _verdict(
     }
     counting = watch("counting", 1 + len(SOURCES) + len(tried))
 
-    def union_of(quotas: SourceQuotas) -> tuple[Bools, float]:
-        hit, count = together(found, quotas, inquiry.k)
+    def union_of(quotas: SourceQuotas, of: Found = found) -> tuple[Bools, float]:
+        hit, count = together(of, quotas, inquiry.k)
         counting(1)
         return hit, float(count.mean())
 
     union_hit, candidates = union_of(inquiry.quotas)
     places = ranks(found)
     hits = alone(places, inquiry.k)
-    lost = np.stack([union_hit * 1.0 - union_of(without(inquiry.quotas, name))[0] for name in SOURCES], axis=1)
+    lost = np.stack([union_hit * 1.0 - union_of(inquiry.quotas, without(found, name))[0] for name in SOURCES], axis=1)
     sure = intervals(np.concatenate([hits, only(hits), lost], axis=1).astype(np.float64), users, inquiry.seed)
     n = len(SOURCES)
     brought = (found.lists >= 0).sum(axis=2).mean(axis=0)

@@ -5,6 +5,7 @@ came to be.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,6 +57,8 @@ def by_source(quotas: SourceQuotas) -> Mapping[str, int]:
     return {name: int(value) for name, value in quotas.model_dump().items() if name in SOURCES}
 
 
-def without(quotas: SourceQuotas, source: str) -> SourceQuotas:
-    """The same quotas, and none for one source."""
-    return quotas.model_copy(update={source: 0})
+def without(found: Found, source: str) -> Found:
+    """The same moments, at which one source brought nothing: not even what it would fill beyond its quota."""
+    lists = found.lists.copy()
+    lists[:, SOURCES.index(source)] = -1
+    return replace(found, lists=lists)

@@ -1,6 +1,7 @@
 """The verdict, over a store whose items have learned vectors, and its page."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,8 @@ def test_figures_fit_together(verdict: RetrievalVerdict) -> None:
 
 
 def test_a_source_left_out_costs_what_the_union_loses(learned_store: SqliteStore, verdict: RetrievalVerdict) -> None:
-    fewer = INQUIRY.quotas.model_copy(update={"similar": 0})
-    other = judge_retrieval(learned_store, Inquiry(START, UNTIL, 20, 80, 1, fewer, "auto"))
+    fewer = INQUIRY.quotas.model_copy(update={"similar": 0})  # nothing of it fills the union beyond its quota
+    other = judge_retrieval(learned_store, replace(INQUIRY, quotas=fewer))
     lost = verdict.sources[SOURCES.index("similar")].lost.mean
     assert lost == pytest.approx(verdict.together.mean - other.together.mean)
 

@@ -103,7 +103,18 @@ def test_a_source_that_brings_nothing_gets_no_quota() -> None:
     assert list(tried) == ["equal", "only similar", "only trending", "only fresh"]
     assert [tried["equal"].model_dump()[name] for name in SPLIT] == [0, 7, 7, 7]
     assert [tried["only trending"].model_dump()[name] for name in SPLIT] == [0, 0, 21, 0]
-    assert without(SourceQuotas(), "similar").similar == 0
+
+
+def test_without_a_source_the_others_fill_the_union() -> None:
+    found = found_of(2, silent=())
+    left = without(found, "trending")
+    assert (left.lists[:, SOURCES.index("trending")] == -1).all()
+    others = [s for s in range(5) if SOURCES[s] != "trending"]
+    np.testing.assert_array_equal(left.lists[:, others], found.lists[:, others])
+    quotas = SourceQuotas(interest=4, similar=4, trending=4, fresh=4, followed=4)
+    hit, _ = together(left, quotas, 100)
+    for i in np.flatnonzero(hit):
+        assert found.clicked[i] in found.lists[i, others]  # trending does not fill what trending left
 
 
 def test_each_click_is_in_one_group_of_each_kind() -> None:
