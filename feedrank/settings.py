@@ -42,6 +42,11 @@ class SelectorSettings(BaseModel):
     explore: float = Field(0.05, ge=0, le=1)  # probability that a place is drawn at random
     explore_from: int = Field(4, ge=1)  # first place that may be drawn: the top of the feed is the ranker's
     explore_pool: int = Field(200, ge=1)  # drawn from this many best allowed candidates
+    # Mitigation, mild by default; what each costs and brings: docs/fairness.md. 0 turns one off.
+    calibration: float = Field(0.05, ge=0, le=1)  # Steck's weight on categories in proportion to what the user reads
+    floor_new: float = Field(0.1, ge=0, le=1)  # least share of places, counted from the top, for new items
+    floor_new_hours: float = Field(6.0, gt=0)  # an item is new this long after it came out
+    floor_small: float = Field(0.0, ge=0, le=1)  # likewise for items of small publishers
 
 
 class Settings(BaseSettings):

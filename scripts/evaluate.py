@@ -1,4 +1,4 @@
-"""Judges a model on a stretch of the log, beside chance, popularity and recency."""
+"""Judges a model on a stretch of the log, beside what any model must beat."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,17 +8,10 @@ import typer
 from feedrank.features import fingerprint_of
 from feedrank.registry import Registry
 from feedrank.settings import Settings
-from feedrank.training.console import (
-    console_for,
-    err,
-    opened,
-    print_metrics,
-    reported_errors,
-    watching,
-    write_json,
-)
+from feedrank.training.console import console_for, err, opened, reported_errors, watching, write_json
 from feedrank.training.evaluate import Trial, evaluate
 from feedrank.training.period import END, SlateRows
+from feedrank.training.tables import show
 from feedrank.training.times import parse_time
 from feedrank.types import SECOND
 
@@ -43,6 +36,14 @@ def main(
     from_slates: Annotated[
         SlateRows, typer.Option(help="Rows of served slates: replayed from the log, or as they were logged.")
     ] = SlateRows.REPLAY,
+    curve: Annotated[
+        bool,
+        typer.Option("--curve", help="Also judge at every counter delay, nightly, and frozen; takes as long each."),
+    ] = False,
+    slices: Annotated[
+        bool, typer.Option("--slices", help="Also print the metrics of parts of the impressions.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of intervals and of fitted baselines.")] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.", dir_okay=False)] = None,
 ) -> None:
     """Judge a model on impressions it was not trained on. Metrics mean what MIND's official scorer means."""
@@ -55,22 +56,16 @@ def main(
             None if counter_delay is None else round(counter_delay * SECOND),
             frozen,
             from_slates,
+            curve,
+            seed,
         )
         registry = Registry(models_dir or Settings().models_dir, fingerprint_of)
         with opened(data_dir) as store, watching() as watch:
             verdict = evaluate(store, registry, trial, watch)
         for warning in verdict.warnings:
             err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-        judgement = verdict.judgement
-        print_metrics([(verdict.reference, judgement.metrics), *judgement.baselines.items()], console)
-        low, high = judgement.auc_interval
-        console.print(
-            f"{judgement.metrics.impressions:,} impressions with both labels; AUC 95% interval over users "
-            f"{low:.4f} to {high:.4f}",
-            highlight=False,
-            soft_wrap=True,
-        )
-        write_json(json_file, {**judgement.as_json(), "model": verdict.reference})
+        show(verdict, slices, console)
+        write_json(json_file, verdict.as_json())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Trains a LightGBM ranker on a data directory's log and registers it as a new version."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from feedrank.training.fit import FitParams
 from feedrank.training.period import AUTO_SPACE, BEGINNING, END, SlateRows
 from feedrank.training.times import format_time, parse_time
 from feedrank.training.train import Assignment, train
+from feedrank.training.tune import read_params
 from feedrank.types import SECOND
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
@@ -40,6 +42,9 @@ def main(
     features: Annotated[
         Path | None, typer.Option(help="Feature names, one a line; by default the steady ones.", exists=True)
     ] = None,
+    params: Annotated[
+        Path | None, typer.Option(help="Fit parameters as tune.py found them.", exists=True, dir_okay=False)
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads to fit with; 0: by the size of the data.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write what came of it here.", dir_okay=False)
@@ -57,7 +62,7 @@ def main(
             space,
             from_slates,
             read_names(features) if features else (),
-            FitParams(num_threads=threads),
+            replace(read_params(params) if params else FitParams(), num_threads=threads),
         )
         registry = Registry(models_dir or settings.models_dir, fingerprint_of)
         with opened(data_dir) as store, watching() as watch:

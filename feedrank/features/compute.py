@@ -12,24 +12,31 @@ from feedrank.features.definition import Feature
 from feedrank.features.definitions import FEATURES
 from feedrank.features.frame import Frame
 from feedrank.features.raw import Raw
-from feedrank.types import F32
+from feedrank.types import F32, I64
 
 BY_NAME: dict[str, Feature] = {feature.name: feature for feature in FEATURES}
 NAMES: tuple[str, ...] = tuple(BY_NAME)
 
 
-def compute(raw: Raw, names: Sequence[str] = NAMES) -> F32:
+def compute(raw: Raw, names: Sequence[str] = NAMES, kept: I64 | None = None) -> F32:
     """Feature rows (n, len(names)) float32, C order, of a batch whose requests are marked by `raw.item_offsets`.
 
-    Columns are the named features in the given order. InvalidInput for a name that has no definition.
+    Columns are the named features in the given order. With `kept` (k,), ascending indices of candidates, only their
+    rows come back, (k, len(names)): the same bits, for only in-slate features look at the others. InvalidInput for a
+    name that has no definition.
     """
     unknown = [name for name in names if name not in BY_NAME]
     if unknown:
         raise InvalidInput(f"no feature is named {unknown[0]!r}; the known ones are in docs/features.md")
-    frame = Frame(raw)
-    rows = np.empty((frame.n, len(names)), np.float32)
+    whole = Frame(raw)
+    alone = whole if kept is None else Frame(raw.take(kept))
+    rows = np.empty((alone.n, len(names)), np.float32)
     for j, name in enumerate(names):
-        rows[:, j] = BY_NAME[name].values(frame)
+        feature = BY_NAME[name]
+        if kept is not None and feature.in_slate:
+            rows[:, j] = feature.values(whole)[kept]
+        else:
+            rows[:, j] = feature.values(alone)
     return rows
 
 

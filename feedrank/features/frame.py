@@ -71,6 +71,15 @@ class Frame:
         ends = self.raw.history_offsets[1:][self.history_request]
         return ends - 1 - np.arange(len(self.history_request))
 
+    @cached_property
+    def last_engaged(self) -> I64:
+        """When each request's user last engaged with anything, (r,); 0 without history."""
+        offsets, times = self.raw.history_offsets, self.raw.history.times
+        last = np.zeros(len(self.sizes), np.int64)
+        some = np.diff(offsets) > 0
+        last[some] = times[offsets[1:][some] - 1]
+        return last
+
     def sum_by_request(self, owners: I64, weights: F64) -> F64:
         """Sum of the weights each request owns, (r,), added in order."""
         return np.asarray(np.bincount(owners, weights, minlength=len(self.sizes)), np.float64)

@@ -105,6 +105,7 @@ def _items(
         columns["title_chars"][rows],
         columns["body_chars"][rows],
         columns["story"][rows],
+        columns["number"][rows],
         regional,
         co_engaged,
         _followed(state, codes, profile),

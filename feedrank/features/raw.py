@@ -37,6 +37,7 @@ class ItemColumns:
     title_chars: I32
     body_chars: I32
     story: I32
+    number: I64  # that its id ends with, NO_NUMBER without one
     regional: F64  # decayed clicks and reads by users of the request's region
     co_engaged: F64  # (n, CO_HISTORY) weight with each newest engaged item, newest first
     followed: Bools  # (n, 3): author, category, source
@@ -106,9 +107,12 @@ class Raw:
     compared_offsets: I64
 
     def take(self, keep: I64) -> "Raw":
-        """The same single request with only the candidates at indices `keep`, in that order."""
+        """The same requests with only the candidates at indices `keep`: of one request in that order, of several
+        ascending.
+        """
         items = ItemColumns(*(getattr(self.items, f.name)[keep] for f in fields(ItemColumns)))
-        offsets = np.array([0, len(keep)])
+        whole = self.item_offsets
+        offsets = np.array([0, len(keep)]) if len(whole) == 2 else np.searchsorted(keep, whole).astype(np.int64)
         rest = (self.history, self.views, self.compared, self.requests)
         return Raw(items, *rest, offsets, self.history_offsets, self.view_offsets, self.compared_offsets)
 

@@ -13,9 +13,8 @@ from feedrank import history as user_history
 from feedrank.history import NO_HISTORY, Profile, profile
 from feedrank.pipeline.stages import Query, Reader
 from feedrank.state import State
-from feedrank.state.vectors import VectorTable
 from feedrank.store import LogStore
-from feedrank.types import F32, F64, HOUR, SECOND, Action, Micros, UserId
+from feedrank.types import F32, F64, HOUR, SECOND, Action, Bools, UserId
 
 INTEREST_HISTORY = 60  # newest engagements that shape interests
 INTEREST_HALF_LIFE_HOURS = 96.0
@@ -45,30 +44,42 @@ class Hydrator:
             return Reader(profile(NO_HISTORY, ""), np.empty((0, 0), np.float32), 0)
         read = self.store.user_history(UserId(query.user_id))
         known = profile(user_history.apply(NO_HISTORY, read.records), self.space)
-        return Reader(known, self._interests(known, query.now), read.position)
+        with self.lock:
+            near = near_vectors(self.state, known, self.space)
+        return Reader(known, interests_of(near, known, query.now, self.interests), read.position)
 
-    def _interests(self, known: Profile, now: Micros) -> F32:
-        return interests_of(known, now, self.state.vectors.get(self.space), self.lock, self.interests)
+
+@dataclass(frozen=True, slots=True)
+class NearVectors:
+    """Vectors of what a user engaged with and hid, newest last; `dimensions` 0 where the space does not exist."""
+
+    liked: F32  # (m, d)
+    has: Bools  # (e,) which of the newest INTEREST_HISTORY engagements have one
+    hidden: F32  # (x, d)
+    dimensions: int
 
 
-def interests_of(
-    known: Profile, now: Micros, table: VectorTable | None, lock: threading.Lock, interests: Interests
-) -> F32:
-    """The interest vectors of a profile at `now`, (k, d) unit length; `table` is read under the fold's `lock`."""
+def near_vectors(state: State, known: Profile, space: str) -> NearVectors:
+    """Copies a user's vectors out of item state; a live caller holds the fold's lock."""
+    table = state.vectors.get(space)
     if table is None:
-        return np.empty((0, 0), np.float32)
-    with lock:
-        liked, has = table.gather(known.engaged_rows[-INTEREST_HISTORY:])
-        hidden, hidden_has = table.gather(known.hidden_rows[-NEGATIVES:])
+        none = np.empty((0, 0), np.float32)
+        return NearVectors(none, np.zeros(len(known.engaged_rows[-INTEREST_HISTORY:]), np.bool_), none, 0)
+    liked, has = table.gather(known.engaged_rows[-INTEREST_HISTORY:])
+    hidden, hidden_has = table.gather(known.hidden_rows[-NEGATIVES:])
+    return NearVectors(liked[has], has, hidden[hidden_has], table.dimensions)
+
+
+def interests_of(near: NearVectors, known: Profile, now: int, interests: Interests) -> F32:
+    """A user's interest vectors (k, d), unit length: clusters of what they engaged with, then their recent searches."""
     parts = []
-    if has.any():
-        weights = engagement_weights(known, now)[-INTEREST_HISTORY:][has]
-        negatives = hidden[hidden_has]
-        parts.append(interests(liked[has], weights, negatives, np.ones(len(negatives))))
-    if len(known.query_times) and known.query_vectors.shape[1] == table.dimensions:
+    if near.has.any():
+        weights = engagement_weights(known, now)[-INTEREST_HISTORY:][near.has]
+        parts.append(interests(near.liked, weights, near.hidden, np.ones(len(near.hidden))))
+    if near.dimensions and len(known.query_times) and known.query_vectors.shape[1] == near.dimensions:
         recent = known.query_times > now - QUERY_WITHIN_HOURS * HOUR
         parts.append(known.query_vectors[recent][-QUERIES:])
-    return np.concatenate(parts) if parts else np.empty((0, table.dimensions), np.float32)
+    return np.concatenate(parts) if parts else np.empty((0, near.dimensions), np.float32)
 
 
 def engagement_weights(known: Profile, now: int) -> F64:

@@ -82,12 +82,15 @@ class Candidates:
         return Candidates(self.rows[keep], self.ranks[keep], self.sources)
 
 
+CLICK_PROBABILITY = "click_probability"
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Named score columns (n,). `final` is what the selector orders by: the margin plus all rule terms."""
 
     final: F64
-    columns: Mapping[str, F64] = field(default_factory=dict)  # "margin", "rule:NAME", "click_probability"
+    columns: Mapping[str, F64] = field(default_factory=dict)  # "margin", "rule:NAME", CLICK_PROBABILITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,9 @@ class Filter(Protocol):
 
 
 class Scorer(Protocol):
-    """Scores feature rows (n, len(features)): named columns (n,), "margin" among them, in order."""
+    """Scores feature rows (n, len(features)): named columns (n,), in order, "margin" among them and, from a calibrated
+    scorer, CLICK_PROBABILITY.
+    """
 
     name: str
     features: tuple[str, ...]  # columns it reads, in its order

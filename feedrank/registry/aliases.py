@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from feedrank.errors import NotFound, RegistryError
+from feedrank.errors import Conflict, NotFound, RegistryError
 from feedrank.registry.files import replace_whole
+from feedrank.registry.gate_record import GateRecord
 from feedrank.registry.references import split
 from feedrank.types import Micros
 
@@ -28,6 +29,7 @@ class Change(BaseModel):
     previous: str  # "" for none
     reason: str
     at: Micros
+    gate: GateRecord | None = None  # what the gate found; None for a rollback, and before there was one
 
 
 class AliasFile(BaseModel):
@@ -54,17 +56,24 @@ class Aliases:
         except (ValidationError, OSError) as error:
             raise RegistryError(f"{self._path}: it cannot be read; restore it or delete it: {error}") from error
 
-    def set(self, alias: str, reference: str, reason: str) -> None:
+    def set(self, alias: str, reference: str, reason: str, gate: GateRecord | None = None) -> None:
         """Points an alias at a version and notes why. Nothing changes, and nothing is noted, if it points there
         already.
+
+        Conflict if `gate` compared the version with another than the alias means by now.
         """
         with self._locked():
             file = self.read()
             previous = file.current.get(alias, "")
             if previous == reference:
                 return
+            if gate is not None and gate.champion != previous:
+                raise Conflict(
+                    f"{alias!r} has come to mean {previous or 'nothing'} since {reference} was compared with "
+                    f"{gate.champion or 'nothing'}: compare again"
+                )
             at = time.time_ns() // 1000
-            change = Change(alias=alias, reference=reference, previous=previous, reason=reason, at=at)
+            change = Change(alias=alias, reference=reference, previous=previous, reason=reason, at=at, gate=gate)
             changed = AliasFile(current={**file.current, alias: reference}, history=(*file.history, change))
             replace_whole(self._path, changed.model_dump_json(indent=2).encode() + b"\n")
 

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from feedrank.errors import RegistryError
+from feedrank.registry.leftovers import NEW_PREFIX
+
+ROOM = 32 * 2**20  # bytes: a version takes a few MB; with less free, the next write of anything may fail
 
 
 def sha256(data: bytes) -> str:
@@ -28,9 +31,22 @@ def read_whole(path: Path) -> bytes:
         ) from error
 
 
+def check_room(folder: Path) -> None:
+    """RegistryError unless the disk of `folder`, which need not exist yet, has room for a version."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < ROOM:
+        raise RegistryError(
+            f"{folder}: only {free / 2**20:.0f} MB are free on its disk; a model needs {ROOM / 2**20:.0f}: make room"
+        )
+
+
 def replace_whole(path: Path, data: bytes) -> None:
-    """Replaces a file by another. RegistryError if it cannot be written; the old one then stands."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    """Replaces a file by another. RegistryError if it cannot be written; the old one then stands.
+
+    One writer at a time: the half-written file of one that was killed is written over by the next.
+    """
+    partial = path.with_name(f".{path.name}.new")
     try:
         _write(partial, data)
         partial.replace(path)
@@ -48,7 +64,7 @@ def write_folder(target: Path, make: Callable[[Path], Mapping[str, bytes]]) -> N
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+        aside = Path(tempfile.mkdtemp(prefix=NEW_PREFIX, dir=target.parent))
     except OSError as error:
         raise RegistryError(f"{target.parent}: no folder can be made there: {error.strerror}") from error
     try:

@@ -37,6 +37,27 @@ class DataRange(BaseModel):
     rows: int = 0
 
 
+class CalibrationTable(BaseModel):
+    """Knots of the curve from margin to probability of a click."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    margins: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+class LinearYardstick(BaseModel):
+    """A logistic regression on the same rows: what the ranker must beat. Its score is the sum over features of
+    weight * (value - mean) / scale, nothing where the value is unknown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+
+
 class Manifest(BaseModel):
     """A model version's manifest.json."""
 
@@ -52,6 +73,8 @@ class Manifest(BaseModel):
     data: DataRange = DataRange()
     metrics: dict[str, float] = {}
     params: dict[str, str | int | float | bool] = {}
+    calibration: CalibrationTable | None = None  # None: margins say nothing of probabilities
+    yardstick: LinearYardstick | None = None
     libraries: dict[str, str] = {}
     git_commit: str = ""
     notes: str = ""
@@ -82,15 +105,3 @@ def check_features(manifest: Manifest, where: str, fingerprint_of: FingerprintOf
             raise RegistryError(f"{where}: it reads feature {entry.name!r}, which is not defined here; retrain it")
         if fingerprint != entry.fingerprint:
             raise RegistryError(f"{where}: the definition of feature {entry.name!r} has changed since; retrain it")
-
-
-def doubts(candidate: Manifest, champion: Manifest) -> tuple[str, ...]:
-    """What speaks against putting `candidate` in the champion's place unasked; each completes "it ..."."""
-    found = []
-    if candidate.counter_delay_s != champion.counter_delay_s:
-        found.append(
-            f"is for counters {candidate.counter_delay_s:g} s late, the champion with {champion.counter_delay_s:g} s"
-        )
-    if 0 < candidate.data.until < champion.data.until:
-        found.append("was trained on older data than the champion; rollback.py goes back to what was")
-    return tuple(found)

@@ -16,9 +16,19 @@ from pydantic import ValidationError
 
 from feedrank.errors import Conflict, InvalidInput, NotFound, RegistryError
 from feedrank.registry.aliases import Aliases, Change
-from feedrank.registry.files import read_whole, sha256, write_folder
+from feedrank.registry.files import check_room, read_whole, sha256, write_folder
+from feedrank.registry.gate_record import GateRecord
 from feedrank.registry.golden import GOLDEN_FILE, MODEL_FILE, ROWS, golden_bytes, scores_in_child, verify_in_child
-from feedrank.registry.manifest import DataRange, FingerprintOf, Manifest, check_features, doubts, feature_entries
+from feedrank.registry.leftovers import sweep, writing
+from feedrank.registry.manifest import (
+    CalibrationTable,
+    DataRange,
+    FingerprintOf,
+    LinearYardstick,
+    Manifest,
+    check_features,
+    feature_entries,
+)
 from feedrank.registry.references import PRIOR, check_name, is_name, is_version, split, version_of
 from feedrank.types import F32, F64, Micros
 
@@ -52,6 +62,14 @@ class LoadedModel:
     model_text: str  # LightGBM's text form
 
 
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What training measured beside the model, for serving and for judging it later."""
+
+    calibration: CalibrationTable | None = None
+    yardstick: LinearYardstick | None = None
+
+
 class Registry:
     """The versions and aliases under one folder. `fingerprint_of` says what features this code defines."""
 
@@ -61,14 +79,15 @@ class Registry:
         self._aliases = Aliases(folder)
 
     def check_new(self, name: str) -> None:
-        """Raises what `publish` would for this name: InvalidInput for one that is no plain word, Conflict for one
-        taken.
+        """Raises what `publish` would, before the work: InvalidInput for a name that is no plain word, Conflict for one
+        taken, RegistryError for a disk that is full.
         """
         check_name(name)
         if name == PRIOR:
             raise Conflict(f"{PRIOR!r} names the scorer that needs no training; choose another name")
         if name in self._aliases.read().current:
             raise Conflict(f"{name!r} is an alias; a model of that name could not be told from it: choose another")
+        check_room(self.folder)
 
     def publish(
         self,
@@ -83,6 +102,7 @@ class Registry:
         data: DataRange | None = None,
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, str | int | float | bool] | None = None,
+        measures: Measures | None = None,
         libraries: Mapping[str, str] | None = None,
         git_commit: str = "",
         notes: str = "",
@@ -124,6 +144,8 @@ class Registry:
                 data=data or DataRange(),
                 metrics={key: value for key, value in (metrics or {}).items() if math.isfinite(value)},
                 params=dict(params or {}),
+                calibration=measures.calibration if measures else None,
+                yardstick=measures.yardstick if measures else None,
                 libraries=dict(libraries or {}),
                 git_commit=git_commit,
                 notes=notes,
@@ -132,7 +154,8 @@ class Registry:
             body = manifest.model_dump_json(indent=2).encode() + b"\n"
             return {**files, MANIFEST_FILE: body, MANIFEST_SUM_FILE: sha256(body).encode() + b"\n"}
 
-        write_folder(self.folder / name / version, make)
+        with writing(self.folder):
+            write_folder(self.folder / name / version, make)
         return f"{name}@{version}"
 
     def resolve(self, reference: str) -> str:
@@ -201,25 +224,14 @@ class Registry:
         """NAME@VERSION of an alias, "" if it is not set."""
         return self._aliases.read().current.get(alias, "")
 
-    def set_alias(self, alias: str, reference: str, reason: str) -> None:
-        """Points an alias at an existing version, with the reason kept in its history. Does not load it."""
+    def set_alias(self, alias: str, reference: str, reason: str, gate: GateRecord | None = None) -> None:
+        """Points an alias at an existing version, with the reason and what a gate found kept in its history. Does not
+        load it. Conflict if the gate compared it with another version than the alias means by now.
+        """
         check_name(alias)
         if alias == PRIOR or alias in self._names():
             raise InvalidInput(f"{alias!r} is the name of a model; an alias of that name would hide it: choose another")
-        self._aliases.set(alias, self.resolve(reference), reason)
-
-    def doubts(self, reference: str, alias: str) -> tuple[str, ...]:
-        """What speaks against pointing the alias at a version unasked; nothing where it is not set, or set to a damaged
-        one.
-        """
-        candidate, champion = self.manifest(reference), self.resolve_alias(alias)
-        if not champion:
-            return ()
-        try:
-            return doubts(candidate, self.manifest(champion))
-        except (NotFound, RegistryError) as error:
-            log.warning("%s cannot be compared with: %s", alias, error)
-            return ()
+        self._aliases.set(alias, self.resolve(reference), reason, gate)
 
     def previous(self, alias: str, name: str) -> str:
         """What to roll an alias back to: its previous version, of model `name` if that is not the alias itself.
@@ -231,10 +243,17 @@ class Registry:
         """Every change of an alias, oldest first."""
         return tuple(change for change in self._aliases.read().history if change.alias == alias)
 
+    def sweep(self) -> tuple[str, ...]:
+        """Removes what killed writers left, unless somebody writes now; publishing does so too. The names of what
+        went.
+        """
+        return sweep(self.folder)
+
     def _names(self) -> list[str]:
         if not self.folder.is_dir():
             return []
-        return sorted(p.name for p in self.folder.iterdir() if p.is_dir() and is_name(p.name))
+        found = (p.name for p in self.folder.iterdir() if p.is_dir() and is_name(p.name))
+        return sorted(name for name in found if self._versions_of(name))  # a failed first version leaves a folder
 
     def _versions_of(self, name: str) -> list[str]:
         folder = self.folder / name

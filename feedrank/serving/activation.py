@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from feedrank.errors import Conflict, StoreError
 from feedrank.records import Kind
-from feedrank.registry import Registry
+from feedrank.registry import GateRecord, Registry
 from feedrank.serving.api import Activation
 from feedrank.store import LogStore
 from feedrank.types import SECOND, Micros
@@ -24,12 +24,19 @@ NOT_RANKERS = ("indexer",)
 
 
 def activate(
-    store: LogStore, registry: Registry, reference: str, alias: str, reason: str, clock: Callable[[], Micros]
+    store: LogStore,
+    registry: Registry,
+    reference: str,
+    alias: str,
+    reason: str,
+    clock: Callable[[], Micros],
+    gate: GateRecord | None = None,
 ) -> Activation:
     """Makes a version the champion and waits for every live worker. NotFound or RegistryError leave everything as it
     was.
 
-    `reference` is NAME (its newest version) or NAME@VERSION.
+    `reference` is NAME (its newest version) or NAME@VERSION. `gate`, what a gate found, is kept in the alias's history;
+    Conflict if it compared the version with another than the alias means by now.
     """
     loaded = registry.load(reference)
     name, _, version = loaded.reference.partition("@")
@@ -38,7 +45,7 @@ def activate(
         record = log_pb2.ModelActivated(
             name=name, version=version, previous_version=previous.partition("@")[2] if previous else "", reason=reason
         )
-        registry.set_alias(alias, loaded.reference, reason)
+        registry.set_alias(alias, loaded.reference, reason, gate)
         try:
             store.append_control(Kind.MODEL_ACTIVATED, record.SerializeToString(), clock())
         except StoreError:

@@ -29,7 +29,7 @@ def load_model(registry: Registry, reference: str, settings: Settings) -> Model:
             "the model was trained with another counter delay than it is served with",
             extra={"trained_s": manifest.counter_delay_s, "served_s": settings.counter_delay_s},
         )
-    scorer = LightGBMScorer(loaded.model_text, manifest.feature_names)
+    scorer = LightGBMScorer.of(loaded)
     return Model(loaded.reference, scorer, manifest.space, scorer.features, manifest.counter_delay_s)
 
 

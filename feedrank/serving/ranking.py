@@ -14,7 +14,7 @@ from feedrank.pipeline.feed import Feed, FeedItem, RankCall, StageTrace
 from feedrank.pipeline.filters import applies
 from feedrank.pipeline.paging import MAX_TOKEN, Page, PageTokens
 from feedrank.pipeline.slates import slate_of
-from feedrank.pipeline.stages import Query
+from feedrank.pipeline.stages import CLICK_PROBABILITY, Query
 from feedrank.pipeline.trace import trace
 from feedrank.serving import metrics
 from feedrank.serving.slate_writer import SlateWriter
@@ -116,6 +116,7 @@ class Ranking:
         order = outcome.selection.order.tolist()
         scorer = view.model.scorer
         reasons = explain(outcome, scorer, view.live.state, self._titles) if call.explain else []
+        probabilities = outcome.scores.columns.get(CLICK_PROBABILITY)
         first = len(page.served) + 1
         names = outcome.candidates.sources
         feed_items = tuple(
@@ -128,6 +129,7 @@ class Ranking:
                 ),
                 story_id=catalog.ids[items.story[i]],
                 propensity=float(outcome.selection.propensities[place]),
+                click_probability=None if probabilities is None else float(probabilities[i]),
                 explanation=reasons[place] if place < len(reasons) else None,
             )
             for place, i in enumerate(order)

@@ -1,6 +1,6 @@
 """Item state: what the log says of items, as columns."""
 
-from feedrank.state.catalog import CODED, NEVER, Catalog, Vocabulary
+from feedrank.state.catalog import CODED, NEVER, NO_NUMBER, Catalog, Vocabulary
 from feedrank.state.counters import HALF_LIVES, KINDS, Count, DecayedCounters
 from feedrank.state.fold import CO_HALF_LIFE, MAX_DWELL_S, PRIORS, REGION_HALF_LIFE, State, apply, merge
 from feedrank.state.pairs import PairTable
@@ -13,6 +13,7 @@ __all__ = [
     "KINDS",
     "MAX_DWELL_S",
     "NEVER",
+    "NO_NUMBER",
     "PRIORS",
     "REGION_HALF_LIFE",
     "Catalog",

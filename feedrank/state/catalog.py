@@ -4,6 +4,7 @@ Strings are interned: a column holds codes into a `Vocabulary` whose code 0 is t
 counters, of events or of time passing.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -56,12 +57,15 @@ _COLUMNS: dict[str, type] = {
     "last_click": np.int64,
     "title_chars": np.int32,
     "body_chars": np.int32,
+    "number": np.int64,  # the number the id ends with, NO_NUMBER without one
     "story": np.int32,  # the row whose story this is; its own until a vector says otherwise
     "upserted_by": np.int64,  # offset of the last upsert in the log, 0 without one
     "deleted_by": np.int64,  # likewise
 }
 NEVER = 2**62  # first_seen of a row no record named yet
-_FILL = {"first_seen": NEVER, "story": NO_ROW}
+NO_NUMBER = -1
+_FILL = {"first_seen": NEVER, "story": NO_ROW, "number": NO_NUMBER}
+_NUMBER = re.compile(r"[0-9]{1,18}$")  # what fits 64 bits
 
 
 def coded_vocabularies() -> dict[str, Vocabulary]:
@@ -104,6 +108,8 @@ class Catalog:
         if not self.ids[row]:
             self.ids[row] = item_id
             self.row_of[item_id] = row
+            number = _NUMBER.search(item_id)
+            self.columns["number"][row] = int(number[0]) if number else NO_NUMBER
 
     def upsert(self, row: Row, item: pb.Item, offset: int) -> None:
         """Writes an item's columns, unless a record later in the log already did: visibility may change their order."""

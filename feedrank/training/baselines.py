@@ -1,6 +1,7 @@
-"""What a model must beat: chance, recency, and popularity at each half-life, as score columns of a data set.
+"""What a model must beat: chance, recency, popularity at each half-life, item-to-item filtering and text similarity, as
+score columns of a data set.
 
-Knows nothing of models.
+Knows nothing of models, nor of the baselines that have to be fitted.
 """
 
 from collections.abc import Mapping
@@ -10,47 +11,34 @@ import numpy as np
 from feedrank.features import NAMES
 from feedrank.settings import HALF_LIVES_H
 from feedrank.training.dataset import Dataset
-from feedrank.training.metrics import Metrics, evaluate
 from feedrank.types import F64
 
-RANDOM, RECENCY, POPULARITY = "random", "recency", "popularity"
-AGE = "age_hours"  # since publication, or since the log first named the item
-
+RANDOM, POPULARITY, RECENCY = "random", "popularity", "recency"
 # Decayed clicks and smoothed click-through rates, as the features of the same instant hold them.
 POPULAR: Mapping[str, str] = {
     **{f"clicks_{hours}h": f"log_clicks_{hours}h" for hours in HALF_LIVES_H},
     **{f"ctr_{hours}h": f"ctr_{hours}h" for hours in HALF_LIVES_H},
 }
-FEATURES: tuple[str, ...] = tuple(name for name in NAMES if name == AGE or name in POPULAR.values())
+# Each a feature and the sign it is ordered by.
+_COLUMNS: Mapping[str, tuple[str, float]] = {
+    RECENCY: ("age_hours", -1.0),  # since publication, or since the log first named the item
+    "numbering": ("rank_number", 1.0),  # newest first where ids count upwards
+    **{name: (feature, 1.0) for name, feature in POPULAR.items()},
+    "item_to_item": ("co_sum", 1.0),  # what readers of the user's articles read too
+    "text": ("sim_mean", 1.0),  # how near its text is to what the user read
+}
+_WANTED = {feature for feature, _ in _COLUMNS.values()}
+FEATURES: tuple[str, ...] = tuple(name for name in NAMES if name in _WANTED)
 
 
 def scores(dataset: Dataset) -> dict[str, F64]:
-    """Scores (n,) by baseline, of those whose column the data set has. Chance is a tie: metrics take its expected
-    value.
+    """Scores (n,) by baseline, of those whose column the data set has and knows something in. Chance is a tie: metrics
+    take its expected value.
     """
     found = {RANDOM: np.zeros(len(dataset.labels))}
-    if AGE in dataset.features:
-        found[RECENCY] = _score(dataset, AGE, -1.0)
-    for name, feature in POPULAR.items():
+    for name, (feature, sign) in _COLUMNS.items():
         if feature in dataset.features:
-            found[name] = _score(dataset, feature, 1.0)
+            values = sign * dataset.columns((feature,))[:, 0].astype(np.float64)
+            if not np.isnan(values).all():
+                found[name] = np.where(np.isnan(values), -np.inf, values)  # what is unknown last
     return found
-
-
-def judge_baselines(dataset: Dataset) -> dict[str, Metrics]:
-    """Metrics by baseline.
-
-    `popularity` repeats whichever half-life of clicks or CTR has the best AUC: the best one could pick, in hindsight.
-    """
-    found = {name: evaluate(dataset.labels, values, dataset.offsets) for name, values in scores(dataset).items()}
-    popular = [found[name] for name in POPULAR if name in found]
-    if popular:
-        best = max(popular, key=lambda metrics: metrics.auc)
-        found = {RANDOM: found.pop(RANDOM), POPULARITY: best, **found}
-    return found
-
-
-def _score(dataset: Dataset, feature: str, sign: float) -> F64:
-    """A column as a score, what is unknown last."""
-    values = sign * dataset.columns((feature,))[:, 0].astype(np.float64)
-    return np.where(np.isnan(values), -np.inf, values)

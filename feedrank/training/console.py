@@ -5,7 +5,7 @@ Exit 0: done. 1: the store or the registry failed. 2: wrong flags, names or data
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,11 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from feedrank.errors import Conflict, FeedRankError, InvalidInput, NotFound
 from feedrank.settings import Settings
 from feedrank.store.connections import FILE_NAME
 from feedrank.store.sqlite import SqliteStore
-from feedrank.training.metrics import Metrics
 from feedrank.training.train import Watch
 
 FAILED, WRONG_INPUT = 1, 2
@@ -94,14 +92,3 @@ def write_json(json_file: Path | None, values: Mapping[str, Any]) -> None:
         json_file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"--json {json_file}: cannot be written ({error.strerror}); all else is done") from error
-
-
-def print_metrics(rows: Sequence[tuple[str, Metrics]], console: Console) -> None:
-    """Metrics as a table, the first row in bold."""
-    table = Table("", "AUC", "MRR", "nDCG@5", "nDCG@10")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for i, (name, metrics) in enumerate(rows):
-        values = (metrics.auc, metrics.mrr, metrics.ndcg_5, metrics.ndcg_10)
-        table.add_row(name, *(f"{value:.4f}" for value in values), style="bold" if i == 0 else "")
-    console.print(table)

@@ -5,21 +5,25 @@ they were logged. Knows nothing of models or of how examples were found.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feedrank.errors import InvalidInput
 from feedrank.features import NAMES, Raw, compute, concat
 from feedrank.records import Fact
 from feedrank.training.facts import Progress, no_progress
+from feedrank.training.forms import Form, form_of
 from feedrank.training.impressions import Example, Labels
-from feedrank.training.replay import FOREVER, replay_impressions, replay_slates
+from feedrank.training.padding import Padding
+from feedrank.training.replay import as_shown, replay_impressions, replay_slates, seed_of
 from feedrank.types import F32, I32, I64, Bools, Micros
 
 # Requests whose raw columns are joined before features are computed: NumPy's call overhead is spread over thousands of
 # candidates, and the joined columns stay around 100 MB with vectors of 384 dimensions.
 BATCH_CANDIDATES = 6_000
+PADDING_KEPT = 8  # rows of an impression's padding that are trained on: about as many as were shown and not clicked
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Dataset:
     item_rows: I32  # (n,) catalog rows
     offsets: I64  # (r + 1,)
     times: I64  # (r,) microseconds
+    forms: NDArray[np.int8]  # (r,) Form
     request_ids: tuple[str, ...]
     user_ids: tuple[str, ...]
 
@@ -66,9 +71,19 @@ class Dataset:
             self.item_rows[keep],
             np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)]),
             self.times[impressions],
+            self.forms[impressions],
             tuple(self.request_ids[i] for i in chosen),
             tuple(self.user_ids[i] for i in chosen),
         )
+
+    def of(self, form: Form) -> "Dataset":
+        """The impressions in one form."""
+        return self.take(self.forms == form)
+
+    def served(self) -> "Dataset":
+        """The impressions in the form that serves: padded, or as shown where nothing was padded, as with slates."""
+        padded = self.of(Form.PADDED)
+        return padded if len(padded) else self.of(Form.SHOWN)
 
     def judged(self) -> "Dataset":
         """Only what was seen: what metrics are about."""
@@ -77,12 +92,12 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How the past is seen: the counter delay of imported records, the vector space, and where knowledge stops."""
+    """How the past is seen: the counter delay of imported records, and the vector space."""
 
     counter_delay: Micros = 0
     space: str = ""  # "" for no vectors
-    frozen_at: Micros = FOREVER  # items, co-engagement and histories stand still from here on
     logged_rows: bool = False  # take slates' rows as they were logged, instead of replaying them
+    padding: Padding | None = None  # fills padded impressions; needed only where there are any
 
 
 def build(
@@ -95,54 +110,76 @@ def build(
     """The data set of examples. `facts` reach back to the beginning of the log, in offset order.
 
     Imported impressions are replayed by time; slates from the very positions they recorded, or as they were logged, or
-    by time where `view` is frozen. `progress` hears the number of impressions done. InvalidInput for a slate whose
-    logged rows lack a feature.
+    by time where they are to know an outdated log. `progress` hears the number of impressions done. InvalidInput for a
+    slate whose logged rows lack a feature.
     """
-    frozen = view.frozen_at != FOREVER
-    slates = [] if frozen else [e for e in examples if e.slate is not None]
-    by_time = [e for e in examples if frozen or e.slate is None]
+    slates = [e for e in examples if e.slate is not None and form_of(e) == Form.SHOWN]
+    by_time = [e for e in examples if e.slate is None or form_of(e) != Form.SHOWN]
     parts: list[tuple[list[Example], F32]] = []
     if by_time:
-        by_time.sort(key=lambda e: e.impression.time)
+        by_time.sort(key=lambda e: (e.impression.horizon, e.impression.time))
         impressions = [e.impression for e in by_time]
-        raws = replay_impressions(facts, impressions, view.counter_delay, view.space, view.frozen_at)
-        parts.append((by_time, _rows_of(by_time, raws, features, progress)))
+        raws = replay_impressions(facts, impressions, view.counter_delay, view.space, view.padding or as_shown)
+        parts.append(_rows_of(by_time, raws, features, progress))
     if slates and view.logged_rows:
         parts.append((slates, np.concatenate([logged_rows(e, features) for e in slates])))
         progress(len(slates))
     elif slates:
         slates.sort(key=lambda e: e.slate.state_position if e.slate is not None else 0)  # the order of replay_slates
         raws = (raw for _, raw in replay_slates(facts, [e.slate for e in slates if e.slate is not None]))
-        parts.append((slates, _rows_of(slates, raws, features, progress)))
+        parts.append(_rows_of(slates, raws, features, progress))
     return _assembled(parts, tuple(features))
 
 
-def _rows_of(examples: Sequence[Example], raws: Iterable[Raw], features: Sequence[str], progress: Progress) -> F32:
-    """Rows of what the examples keep, (n, len(features)), computed over whole scored sets."""
-    out = np.empty((sum(len(e.kept) for e in examples), len(features)), np.float32)
-    filled = 0
-    for batch, kept in _batches(examples, raws):
-        rows = compute(concat(batch), features)[kept]
-        out[filled : filled + len(rows)] = rows
-        filled += len(rows)
+def _rows_of(
+    examples: Sequence[Example], raws: Iterable[Raw], features: Sequence[str], progress: Progress
+) -> tuple[list[Example], F32]:
+    """The examples, padded ones with what of their padding is kept, and the rows of what they keep (n, len(features)),
+    computed over whole scored sets.
+    """
+    kept_examples: list[Example] = []
+    parts: list[F32] = []
+    for batch, batch_raws, kept in _batches(examples, raws):
+        parts.append(compute(concat(batch_raws), features, kept))
+        kept_examples += batch
         progress(len(batch))
-    return out
+    return kept_examples, np.concatenate(parts) if parts else np.empty((0, len(features)), np.float32)
 
 
-def _batches(examples: Sequence[Example], raws: Iterable[Raw]) -> Iterator[tuple[list[Raw], I64]]:
-    """Raw columns of several impressions, and the indices of what they keep among all their candidates."""
-    batch: list[Raw] = []
+def _batches(examples: Sequence[Example], raws: Iterable[Raw]) -> Iterator[tuple[list[Example], list[Raw], I64]]:
+    """Examples and raw columns of several impressions, and the indices of what they keep among all candidates."""
+    batch: list[Example] = []
+    columns: list[Raw] = []
     kept: list[I64] = []
     size = 0
     for example, raw in zip(examples, raws, strict=True):
-        batch.append(raw)
+        if example.impression.padded:
+            example = with_padding(example, raw.items.rows)
+        batch.append(example)
+        columns.append(raw)
         kept.append(example.kept.astype(np.int64) + size)
         size += len(raw.items.rows)
         if size >= BATCH_CANDIDATES:
-            yield batch, np.concatenate(kept)
-            batch, kept, size = [], [], 0
+            yield batch, columns, np.concatenate(kept)
+            batch, columns, kept, size = [], [], [], 0
     if batch:
-        yield batch, np.concatenate(kept)
+        yield batch, columns, np.concatenate(kept)
+
+
+def with_padding(example: Example, rows: I32) -> Example:
+    """The example over its whole scored set `rows` (n,), its own items first: of the rest a sample is kept, unseen and
+    without a click.
+    """
+    own = len(example.impression.rows)
+    rng = np.random.default_rng(seed_of(example.impression.request_id))
+    sampled = own + np.sort(rng.choice(len(rows) - own, size=min(PADDING_KEPT, len(rows) - own), replace=False))
+    return replace(
+        example,
+        impression=replace(example.impression, rows=tuple(rows.tolist())),
+        kept=np.concatenate([example.kept, sampled]).astype(np.int32),
+        labels=np.concatenate([example.labels, np.zeros(len(sampled), np.int8)]),
+        seen=np.concatenate([example.seen, np.zeros(len(sampled), np.bool_)]),
+    )
 
 
 def logged_rows(example: Example, features: Sequence[str]) -> F32:
@@ -186,6 +223,7 @@ def _assembled(parts: Sequence[tuple[Sequence[Example], F32]], features: tuple[s
         np.concatenate([nothing, *(np.array(e.impression.rows, np.int32)[e.kept] for e in examples)]),
         np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[order])]),
         times[order],
+        np.array([form_of(e) for e in examples], np.int8),
         tuple(e.impression.request_id for e in examples),
         tuple(e.impression.user_id for e in examples),
     )

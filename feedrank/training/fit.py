@@ -12,12 +12,16 @@ import lightgbm
 import numpy as np
 
 from feedrank.errors import InvalidInput
+from feedrank.pipeline.scorers import Calibration
+from feedrank.training.calibrate import fit_calibration
 from feedrank.training.dataset import Dataset
 from feedrank.training.facts import Progress, no_progress
+from feedrank.training.forms import Form
 from feedrank.training.metrics import Metrics, evaluate
 from feedrank.types import F32, F64, Bools
 
 MIN_TO_SELECT = 100  # with fewer impressions the best number of trees is noise
+OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
 # LightGBM's threads wait for each other spinning, at every node of every tree: on two cores shared with other work, two
 # threads took forty times as long as one. One fits 300,000 rows in half a minute; only beyond a million is it worth the
 # risk.
@@ -28,10 +32,12 @@ MANY_ROWS = 1_000_000
 class FitParams:
     """How to fit. Chosen on EB-NeRD's train week alone: fitted to 18-23 May, judged on 24 May to 25 May 07:00."""
 
+    objective: str = "lambdarank"  # one of OBJECTIVES
     learning_rate: float = 0.04  # halving it costs twice the trees and gains nothing measurable
     num_leaves: int = 31  # 15 to 63 are within noise; more leaves cost time at every request
     min_data_in_leaf: int = 50  # impressions of one user come in bursts; smaller leaves learn the user
     lambda_l2: float = 50.0  # 0 to 100 are within noise; here the curve is flattest past the best number of trees
+    feature_fraction: float = 1.0  # of the features, looked at for each split
     truncation_level: int = 30  # pairs with a place among the first 30: the slates of a news page
     max_rounds: int = 600
     patience: int = 60  # rounds without a better AUC before giving up; the curve is flat and noisy near its top
@@ -40,15 +46,21 @@ class FitParams:
     seed: int = 1
     num_threads: int = 0  # 0: by the size of the data, see `threads_for`. The model does not depend on it
 
+    def __post_init__(self) -> None:
+        """Refuses an objective that is no way to rank. InvalidInput."""
+        if self.objective not in OBJECTIVES:
+            raise InvalidInput(f"objective {self.objective!r} is not one of {', '.join(OBJECTIVES)}")
+
     def lightgbm(self, rows: int) -> dict[str, str | int | float | bool]:
         """LightGBM's own names, for a data set of so many rows."""
         return {
-            "objective": "lambdarank",
+            "objective": self.objective,
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
             "min_data_in_leaf": self.min_data_in_leaf,
             "lambda_l2": self.lambda_l2,
-            "lambdarank_truncation_level": self.truncation_level,
+            **({"lambdarank_truncation_level": self.truncation_level} if self.objective == "lambdarank" else {}),
+            "feature_fraction_bynode": self.feature_fraction,
             "deterministic": True,
             "force_row_wise": True,  # choosing by timing would differ between runs
             "seed": self.seed,
@@ -70,8 +82,9 @@ class Fitted:
     features: tuple[str, ...]
     rounds: int
     selection: Metrics | None  # on the last part, by a model fitted to the part before it; None if that was too small
+    calibration: Calibration | None  # of that model's margins on that part
     impressions: int  # with both labels
-    rows: int
+    rows: int  # of all their forms
 
 
 def fit(
@@ -85,21 +98,48 @@ def fit(
     InvalidInput if the data set has nothing to learn an order from, or is of a single user.
     """
     params = params or FitParams()
-    usable = dataset.take(_with_both_labels(dataset))
+    usable = dataset.take(with_both_labels(dataset))
     check_learnable(dataset, usable)
-    early, late = _split(usable, params.selection_share)
-    judged = late.judged()
-    judged = judged.take(_with_both_labels(judged))
-    rounds, selection = params.default_rounds, None
+    early, late = split(usable, params.selection_share)
+    judged = judgeable(late)
+    rounds, selection, calibration = params.default_rounds, None, None
     if len(judged) >= MIN_TO_SELECT and len(early):
-        rounds, selection = _select(early, judged, features, params, progress)
-    booster = lightgbm.train(
-        params.lightgbm(len(usable.rows)),
-        _lightgbm_dataset(usable, features),
+        rounds, selection, chosen = select(early, judged, features, params, progress)
+        calibration = _calibrated(chosen, dataset.take(dataset.times >= late.times[0]), features, rounds)
+    booster = train_booster(usable, features, params, rounds, progress)
+    return Fitted(
+        booster.model_to_string(),
+        tuple(features),
+        rounds,
+        selection,
+        calibration,
+        len(usable.of(Form.SHOWN)),
+        len(usable.labels),
+    )
+
+
+def split(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """All before an instant, and the rest: about `share` of the impressions, the last in time."""
+    cut = dataset.times[int(len(dataset) * (1.0 - share))]
+    return dataset.take(dataset.times < cut), dataset.take(dataset.times >= cut)
+
+
+def judgeable(dataset: Dataset) -> Dataset:
+    """What a ranker is chosen by: what was seen, of impressions with both labels, but not with an outdated log."""
+    seen = dataset.take(dataset.forms != Form.OUTDATED).judged()
+    return seen.take(with_both_labels(seen))
+
+
+def train_booster(
+    dataset: Dataset, features: Sequence[str], params: FitParams, rounds: int, progress: Progress = no_progress
+) -> lightgbm.Booster:
+    """So many trees over the named columns."""
+    return lightgbm.train(
+        params.lightgbm(len(dataset.rows)),
+        _lightgbm_dataset(dataset, features),
         rounds,
         callbacks=[_each_round(progress)],
     )
-    return Fitted(booster.model_to_string(), tuple(features), rounds, selection, len(usable), len(usable.labels))
 
 
 def threads_for(rows: int, wanted: int) -> int:
@@ -109,37 +149,41 @@ def threads_for(rows: int, wanted: int) -> int:
 
 def check_learnable(dataset: Dataset, usable: Dataset) -> None:
     """InvalidInput saying what is missing if `usable`, those of `dataset` with both labels, holds no order to learn."""
-    if not len(dataset):
+    count = len(dataset.of(Form.SHOWN))
+    if not count:
         raise InvalidInput(
             "there are no impressions to learn from: import views of at least two items with a request id"
         )
     if not dataset.labels.any():
         raise InvalidInput(
-            f"none of the {len(dataset)} impressions has a click: clicks need the user_id and request_id of their view"
+            f"none of the {count} impressions has a click: clicks need the user_id and request_id of their view"
         )
     if not len(usable):
-        raise InvalidInput(
-            f"each of the {len(dataset)} impressions is clicked throughout or not at all: none tells an order"
-        )
+        raise InvalidInput(f"each of the {count} impressions is clicked throughout or not at all: none tells an order")
     if len(set(usable.user_ids)) == 1 and usable.user_ids[0]:
         raise InvalidInput(
-            f"all {len(usable)} impressions with a click are of one user: a ranker would learn one person's habits; "
-            "import more users, or serve the prior scorer"
+            f"all {len(usable.of(Form.SHOWN))} impressions with a click are of one user: a ranker would learn one "
+            "person's habits; import more users, or serve the prior scorer"
         )
 
 
-def _with_both_labels(dataset: Dataset) -> Bools:
+def with_both_labels(dataset: Dataset) -> Bools:
+    """Which impressions hold something clicked and something not, (r,)."""
     sizes = np.diff(dataset.offsets)
     owner = np.repeat(np.arange(len(dataset)), sizes)
     clicked = np.bincount(owner, dataset.labels > 0, minlength=len(dataset))
     return (clicked > 0) & (clicked < sizes)
 
 
-def _split(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
-    """Everything before an instant, and the rest: about `share` of the impressions."""
-    cut = dataset.times[int(len(dataset) * (1.0 - share))]
-    late = dataset.times >= cut
-    return dataset.take(~late), dataset.take(late)
+def _calibrated(booster: lightgbm.Booster, late: Dataset, features: Sequence[str], rounds: int) -> Calibration | None:
+    """The curve from margins to click rates of what was seen later than all that the booster was fitted to, clicked in
+    or not, in the form that serves.
+    """
+    served = late.served().judged()
+    if not len(served.labels):
+        return None
+    margins = booster.predict(served.columns(features), num_iteration=rounds, raw_score=True, num_threads=1)
+    return fit_calibration(np.asarray(margins, np.float64), served.labels)
 
 
 def _lightgbm_dataset(dataset: Dataset, features: Sequence[str]) -> lightgbm.Dataset:
@@ -148,10 +192,10 @@ def _lightgbm_dataset(dataset: Dataset, features: Sequence[str]) -> lightgbm.Dat
     )
 
 
-def _select(
+def select(
     early: Dataset, judged: Dataset, features: Sequence[str], params: FitParams, progress: Progress
-) -> tuple[int, Metrics]:
-    """The number of rounds that ranks `judged` best after fitting to `early`, and its metrics."""
+) -> tuple[int, Metrics, lightgbm.Booster]:
+    """The number of rounds that ranks `judged` best after fitting to `early`, its metrics, and what was fitted."""
     rows, best = judged.columns(features), (0, Metrics(-1.0, 0.0, 0.0, 0.0, 0))
     margins: F64 = np.zeros(len(rows))
     booster = lightgbm.Booster(params.lightgbm(len(early.rows)), _lightgbm_dataset(early, features))
@@ -166,8 +210,8 @@ def _select(
         if done - best[0] >= params.patience:
             break
     if not best[0]:  # nothing to split on: every number of trees ranks by chance
-        return params.default_rounds, evaluate(judged.labels, margins, judged.offsets)
-    return best
+        return params.default_rounds, evaluate(judged.labels, margins, judged.offsets), booster
+    return *best, booster
 
 
 def _each_round(progress: Progress) -> Callable[[lightgbm.callback.CallbackEnv], None]:

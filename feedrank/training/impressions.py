@@ -50,13 +50,14 @@ def imported_examples(facts: Sequence[Fact], answers: Answers, start: Micros, un
     found.sort(key=lambda fact: (fact.time, fact.offset))
     examples = []
     for fact in found:
-        rows = tuple(dict.fromkeys(fact.rows))  # an item shown twice is one candidate
+        event = fact.event
+        shown = dict(zip(fact.rows, event.item_ids, strict=True))  # an item shown twice is one candidate
+        rows = tuple(shown)
         if len(rows) < MIN_ITEMS:
             continue
-        event = fact.event
         clicked = answers.clicked(event.user_id, event.request_id)
         context = accounts.context(event.user_id, fact.time, event.session_id)
-        impression = Impression(event.request_id, event.user_id, fact.time, rows, context)
+        impression = Impression(event.request_id, event.user_id, fact.time, rows, context, tuple(shown.values()))
         labels = np.array([CLICKED if row in clicked else 0 for row in rows], np.int8)
         everything = np.arange(len(rows), dtype=np.int32)
         examples.append(Example(impression, everything, labels, np.ones(len(rows), np.bool_)))

@@ -6,17 +6,18 @@ very prefix of the log they were served from, so their rows come out again bit f
 or splits.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from feedrank import history as user_history
 from feedrank.features import Raw, gather
-from feedrank.history import NO_HISTORY, History, profile
+from feedrank.history import NO_HISTORY, History, Profile, profile
 from feedrank.records import EventRecorded, Fact, ItemUpserted, QueryEmbedded, VectorLanded
 from feedrank.state import State, apply
-from feedrank.types import I64, Action, Context, Micros, Row
+from feedrank.types import I64, SECOND, Action, Context, Micros, Row
 from feedrank.user_records import UserRecord, user_record
 from feedrank.v1 import log_pb2 as log
 
@@ -32,6 +33,24 @@ class Impression:
     time: Micros
     rows: tuple[Row, ...]
     context: Context = Context()
+    item_ids: tuple[str, ...] = ()  # of the rows; empty where they all are in the log before it
+    padded: bool = False  # scored beside what else the service would have scored, where `Scored` can tell
+    known_until: Micros = FOREVER  # records from here on are unknown to it, as when the log lags behind ...
+    own_known: bool = False  # ... but for what its own user did, which is known up to its time
+
+    @property
+    def horizon(self) -> Micros:
+        """Strictly before this lies all that its rows may be made of."""
+        return min(self.time, self.known_until)
+
+
+# What is scored for an impression as of `now` in a space: its own rows first, in order.
+Scored = Callable[[State, Profile, Impression, Micros, str], Raw]
+
+
+def as_shown(state: State, user: Profile, impression: Impression, now: Micros, space: str) -> Raw:
+    """Only what the impression showed."""
+    return gather(state, np.array(impression.rows, np.int32), user, impression.context, now, space)
 
 
 @dataclass(slots=True)
@@ -54,6 +73,11 @@ class _Reader:
     def until(self, position: int) -> History:
         """The history of every record up to and including log offset `position`."""
         return user_history.apply(NO_HISTORY, (r for r in self.records if r.offset <= position))
+
+
+def seed_of(request_id: str) -> int:
+    """63 bits of the id's hash: what is drawn for an impression is drawn again in every replay."""
+    return int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest(), "little") >> 1
 
 
 class Histories:
@@ -120,12 +144,11 @@ def replay_impressions(
     impressions: Sequence[Impression],
     counter_delay: Micros,
     space: str = "",
-    frozen_at: Micros = FOREVER,
+    scored: Scored = as_shown,
 ) -> Iterator[Raw]:
-    """Raw columns of each impression (in time order), with item counters `counter_delay` late.
+    """Raw columns of each impression (in order of horizon), with item counters `counter_delay` late.
 
-    `facts` are in offset order. `frozen_at` freezes items, co-engagement and histories at that instant: later
-    impressions see nothing after it. ValueError if impressions are not in time order.
+    `facts` are in offset order. `scored` says what is gathered for an impression. ValueError if horizons go back.
     """
     state = State()
     histories = Histories(facts)
@@ -134,22 +157,26 @@ def replay_impressions(
     ordered, visible = [facts[i] for i in order.tolist()], visible[order]
     folded, clock = 0, -FOREVER
     for impression in impressions:
-        if impression.time < clock:
-            raise ValueError("impressions must be sorted by time")
-        clock = impression.time
-        horizon = min(clock, frozen_at)
-        stop = int(np.searchsorted(visible, horizon, side="left"))  # equal times are not yet visible
+        if impression.horizon < clock:
+            raise ValueError("impressions must be sorted by horizon")
+        clock = impression.horizon
+        stop = int(np.searchsorted(visible, clock, side="left"))  # equal times are not yet visible
         apply(state, ordered[folded:stop])
         folded = max(folded, stop)
-        _make_room(state, impression.rows)
-        user = profile(histories.before(impression.user_id, horizon), space)
-        now = clock // 1_000_000 * 1_000_000
-        yield gather(state, np.array(impression.rows, np.int32), user, impression.context, now, space)
+        _make_room(state, impression)
+        own_until = impression.time if impression.own_known else clock
+        user = profile(histories.before(impression.user_id, own_until), space)
+        now = impression.time // SECOND * SECOND
+        yield scored(state, user, impression, now, space)
 
 
-def _make_room(state: State, rows: Sequence[Row]) -> None:
-    """Candidates shown before any visible record named them still need a row: empty, unseen, unlisted."""
-    state.catalog.ensure(max(rows, default=-1))
+def _make_room(state: State, impression: Impression) -> None:
+    """Candidates shown before any visible record named them still need a row: unseen and unlisted, with the id that
+    the impression gives.
+    """
+    state.catalog.ensure(max(impression.rows, default=-1))
+    for row, item_id in zip(impression.rows, impression.item_ids, strict=False):
+        state.catalog.name(row, item_id)
     state.items.resize(state.catalog.rows)
 
 

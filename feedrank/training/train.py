@@ -17,13 +17,17 @@ import numpy as np
 from feedrank import __version__
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import LightGBMScorer
-from feedrank.registry import DataRange, Registry
+from feedrank.registry import CalibrationTable, DataRange, Measures, Registry
 from feedrank.store import LogStore
+from feedrank.store.data_settings import load_data_settings
 from feedrank.training.dataset import Dataset, View, build
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.feature_choice import check_names, steady, varying
 from feedrank.training.fit import FitParams, Fitted, fit
+from feedrank.training.forms import Form, training_mix
+from feedrank.training.padding import Padding
 from feedrank.training.period import AUTO_SPACE, BEGINNING, END, SlateRows, read_period
+from feedrank.training.yardstick import fit_yardstick
 from feedrank.types import F32, SECOND, Micros
 
 GOLDEN_ROWS = 64  # spread over the data set: enough to pass through most leaves of most trees
@@ -71,7 +75,7 @@ def train(
     """
     wanted = check_names(assignment.features) or steady()
     registry.check_new(assignment.name)
-    dataset, space = _dataset(store, assignment, wanted, watch)
+    dataset, space = training_dataset(store, assignment, wanted, watch)
     features = varying(wanted, dataset.rows)
     if not features:
         raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
@@ -79,15 +83,19 @@ def train(
     return _publish(registry, assignment, space, dataset, fitted, champion)
 
 
-def _dataset(store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch) -> tuple[Dataset, str]:
+def training_dataset(
+    store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch = unwatched
+) -> tuple[Dataset, str]:
     """The rows to learn from and their vector space. The log, far larger than they are, is let go of on return."""
     reading = watch("reading the log", store.position())
     period = read_period(
         store, assignment.start, assignment.until, space=assignment.space, blind=True, progress=reading
     )
-    view = View(assignment.counter_delay, period.space, logged_rows=assignment.slate_rows == SlateRows.LOGGED)
-    replaying = watch("replaying impressions", len(period.examples))
-    return build(period.facts, period.examples, view, features, replaying), period.space
+    logged = assignment.slate_rows == SlateRows.LOGGED
+    view = View(assignment.counter_delay, period.space, logged, Padding(store, load_data_settings(store)))
+    examples = training_mix(period.examples)
+    replaying = watch("replaying impressions", len(examples))
+    return build(period.facts, examples, view, features, replaying), period.space
 
 
 def _publish(
@@ -101,6 +109,12 @@ def _publish(
         impressions=fitted.impressions,
         rows=fitted.rows,
     )
+    shown = dataset.of(Form.SHOWN).judged()
+    table = fitted.calibration
+    measures = Measures(
+        None if table is None else CalibrationTable(margins=table.margins, probabilities=table.probabilities),
+        fit_yardstick(shown.columns(fitted.features), shown.labels, assignment.params.seed),
+    )
     selection = fitted.selection.as_json() if fitted.selection is not None else {}
     reference = registry.publish(
         assignment.name,
@@ -113,6 +127,7 @@ def _publish(
         data=data,
         metrics={f"selection_{name}": float(value) for name, value in selection.items()},
         params={**assignment.params.as_json(), "rounds": fitted.rounds},
+        measures=measures,
         libraries=libraries(),
         git_commit=git_commit(),
     )

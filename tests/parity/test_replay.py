@@ -25,9 +25,10 @@ def shown(time: Micros, user: str = "u1", rows: tuple[Row, ...] = EIGHT) -> Impr
 
 
 def rows_of(
-    facts: Sequence[Fact], impressions: Sequence[Impression], delay: Micros = 0, frozen_at: Micros = FOREVER
+    facts: Sequence[Fact], impressions: Sequence[Impression], delay: Micros = 0, known_until: Micros = FOREVER
 ) -> F32:
-    return compute(concat(list(replay_impressions(facts, impressions, delay, "text", frozen_at))))
+    outdated = [replace(impression, known_until=known_until) for impression in impressions]
+    return compute(concat(list(replay_impressions(facts, outdated, delay, "text"))))
 
 
 def assert_same_bits(mine: F32, theirs: F32) -> None:
@@ -135,9 +136,8 @@ def test_frozen_replay_sees_nothing_from_the_instant_on_but_the_clock_goes_on() 
     assert len(past) < len(log.facts)
     ages = frozen[:, NAMES.index("age_hours")].reshape(5, 8)
     assert ages[4] == pytest.approx(ages[3] + 40)
-    raws = list(
-        replay_impressions(log.facts, [shown(frozen_at, rows=EIGHT), shown(frozen_at + 7 * DAY)], 0, "", frozen_at)
-    )
+    later = [replace(shown(time, rows=EIGHT), known_until=frozen_at) for time in (frozen_at, frozen_at + 7 * DAY)]
+    raws = list(replay_impressions(log.facts, later, 0))
     assert (raws[1].items.counts[:, :, WEEK] == raws[0].items.counts[:, :, WEEK] / 2).all()
 
 
@@ -195,7 +195,7 @@ def test_the_vector_of_an_imported_search_counts_with_it_and_of_a_live_one_when_
 
 
 def test_impressions_out_of_order_are_refused() -> None:
-    with pytest.raises(ValueError, match="sorted by time"):
+    with pytest.raises(ValueError, match="sorted by horizon"):
         list(replay_impressions([], [shown(T0), shown(T0 - 1)], 0))
 
 
@@ -229,3 +229,12 @@ def test_late_facts_are_replayed_in_the_order_of_visibility() -> None:
         for raw in replay_impressions(log.facts, [shown(early + 1), shown(late + 1)], 0)
     ]
     assert [v.tolist() for v in views] == [[False, True], [True, True]]
+
+
+def test_a_candidate_has_the_id_that_its_impression_gives_it_whatever_the_log_says_later() -> None:
+    log = FactLog(imported=True)
+    log.event(Action.VIEW, "v", ("a100", "a300"), T0 + HOUR, request="later")
+    told = replace(shown(T0, rows=(0, 1)), item_ids=("a100", "a300"))
+    for impression, numbers in ((told, [100, 300]), (replace(told, item_ids=()), [-1, -1])):
+        raw = next(replay_impressions(log.facts, [impression], 0))
+        assert raw.items.number.tolist() == numbers

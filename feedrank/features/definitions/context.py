@@ -27,11 +27,7 @@ def _user_ctr(frame: Frame) -> F64:
 
 
 def _hours_since_read(frame: Frame) -> F64:
-    offsets, times = frame.raw.history_offsets, frame.raw.history.times
-    last = np.zeros(len(frame.sizes), np.int64)
-    some = np.diff(offsets) > 0
-    last[some] = times[offsets[1:][some] - 1]
-    return frame.hours_since(frame.per_request(last))
+    return frame.hours_since(frame.per_request(frame.last_engaged))
 
 
 def _session_reads(frame: Frame) -> F64:

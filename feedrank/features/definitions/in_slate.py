@@ -8,12 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from feedrank.features.definition import Feature
-from feedrank.features.definitions import affinity, co_engagement, exposure, similarity
+from feedrank.features.definitions import affinity, co_engagement, exposure, seen, similarity
 from feedrank.features.definitions.freshness import age_hours
 from feedrank.features.definitions.popularity import ctr_reads, engaged, half_life_reads, smoothed_ctr
 from feedrank.features.frame import Frame
 from feedrank.settings import HALF_LIVES_H
-from feedrank.state import Count
+from feedrank.state import NO_NUMBER, Count
 from feedrank.types import AnyArray
 
 
@@ -80,6 +80,16 @@ def _similarity(make: _Definition, column: str, of: str) -> Feature:
     return make(f"sim_{column}", of, lambda f: similarity.similarity(f, column), reads, vectors=True)
 
 
+def _number(frame: Frame) -> AnyArray:
+    number = frame.items.number
+    return np.where(number == NO_NUMBER, np.nan, number.astype(np.float64))
+
+
+def _seen_share(frame: Frame) -> AnyArray:
+    shown = (seen.views_by_user(frame) > 0).astype(np.float64)
+    return frame.per_request(frame.sum_by_request(frame.request, shown) / np.maximum(frame.sizes, 1))
+
+
 FEATURES: tuple[Feature, ...] = (
     Feature(
         "slate_size", "in_slate", "scored candidates", lambda f: f.per_request(f.sizes).astype(float), in_slate=True
@@ -98,4 +108,17 @@ FEATURES: tuple[Feature, ...] = (
     _engaged(_z, 6),
     *(_clicks(_z, hours) for hours in (1, 6, 24)),
     _similarity(_z, "max", "highest cosine to the history"),
+    *(
+        make("number", "the number its id ends with, which most publishers count upwards", _number)
+        for make in (_rank, _z)
+    ),
+    _rank("seen", "times shown to this user in 7 d", seen.views_by_user, seen.READS),
+    Feature(
+        "slate_seen",
+        "in_slate",
+        "share of the slate that this user was shown in 7 d",
+        _seen_share,
+        seen.READS,
+        in_slate=True,
+    ),
 )

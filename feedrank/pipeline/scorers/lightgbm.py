@@ -6,6 +6,9 @@ import lightgbm
 import numpy as np
 
 from feedrank.errors import RegistryError
+from feedrank.pipeline.scorers.calibration import Calibration
+from feedrank.pipeline.stages import CLICK_PROBABILITY
+from feedrank.registry import LoadedModel
 from feedrank.types import F32, F64
 
 
@@ -17,8 +20,9 @@ class LightGBMScorer:
 
     name = "lightgbm"
 
-    def __init__(self, model_text: str, features: tuple[str, ...]) -> None:
+    def __init__(self, model_text: str, features: tuple[str, ...], calibration: Calibration | None = None) -> None:
         """`features` are the model's columns in its order. RegistryError if it reads another number of them."""
+        self._calibration = calibration
         self._booster = lightgbm.Booster(model_str=model_text)
         self.features = features
         if self._booster.num_feature() != len(features):
@@ -26,13 +30,22 @@ class LightGBMScorer:
                 f"the model reads {self._booster.num_feature()} columns, {len(features)} are named; register it anew"
             )
 
+    @classmethod
+    def of(cls, loaded: LoadedModel) -> "LightGBMScorer":
+        """The scorer of a verified version, with its calibration."""
+        table = loaded.manifest.calibration
+        calibration = None if table is None else Calibration(table.margins, table.probabilities)
+        return cls(loaded.model_text, loaded.manifest.feature_names, calibration)
+
     def score(self, rows: F32) -> Mapping[str, F64]:
-        """{"margin": (n,) float64} of rows (n, features) float32."""
+        """{"margin": (n,) float64} of rows (n, features) float32, and "click_probability" where it is calibrated."""
         if not len(rows):
             return {"margin": np.empty(0)}
         # One thread: under load LightGBM's own threads wait for each other longer than they work.
-        margin = self._booster.predict(rows, raw_score=True, num_threads=1)
-        return {"margin": np.asarray(margin, np.float64)}
+        margin = np.asarray(self._booster.predict(rows, raw_score=True, num_threads=1), np.float64)
+        if self._calibration is None:
+            return {"margin": margin}
+        return {"margin": margin, CLICK_PROBABILITY: self._calibration.probability(margin)}
 
     def contributions(self, rows: F32) -> F64:
         """SHAP values (n, features + 1), the base last; rows sum to the margin (Lundberg, Lee, NeurIPS 2017)."""

@@ -1,7 +1,7 @@
-"""The feed selector: fills places one by one under pins, caps, diversity and exploration.
+"""The feed selector: fills places one by one under pins, caps, exposure floors, diversity, calibration and exploration.
 
 Place by place: a pinned item if one is due; else, with probability `explore`, one drawn uniformly from the candidates
-the constraints allow there; else the allowed candidate of highest marginal relevance. The propensity of what stands in
+caps and floors allow there; else the allowed candidate of highest marginal relevance. The propensity of what stands in
 a place is its probability given those above it: 1 where nothing was drawn. Randomness comes from the query's seed
 alone. Knows nothing of how scores came about.
 """
@@ -14,6 +14,8 @@ import numpy as np
 
 from feedrank.features import Raw
 from feedrank.pipeline.rules import Rule, Ruleset
+from feedrank.pipeline.selectors.calibration import NONE, calibrated
+from feedrank.pipeline.selectors.floors import exposure_floors, narrowed
 from feedrank.pipeline.selectors.mmr import Diversity
 from feedrank.pipeline.stages import Candidates, Query, Scores, Selection
 from feedrank.settings import SelectorSettings
@@ -50,7 +52,9 @@ class FeedSelector:
         first_place = len(query.served_before) + 1
         pins = self._pins(query, candidates, first_place)
         caps = self._caps(query, raw)
-        diversity = Diversity(raw, scores.final, ranked, 0.0 if free else self.settings.diversity)
+        calibration = NONE if free else calibrated(self.settings, query, raw, self.catalog)
+        diversity = Diversity(raw, scores.final, ranked, 0.0 if free else self.settings.diversity, calibration)
+        floors = () if free else exposure_floors(self.settings, query, raw, self.catalog)
         explore = 0.0 if free else self.settings.explore
         allowed = np.ones(n, np.bool_)
         allowed[list(pins.values())] = False  # a pinned item waits for its place
@@ -65,7 +69,8 @@ class FeedSelector:
             if pinned is not None:
                 chosen, propensity, random = pinned, 1.0, False
             else:
-                chosen, propensity, random = self._fill(place, ranked, allowed, diversity, explore, rng)
+                due = narrowed(floors, place, allowed)
+                chosen, propensity, random = self._fill(place, ranked, due, diversity, explore, rng)
                 if chosen < 0:
                     chosen = next((i for p, i in sorted(pins.items()) if p > place and i not in order), -1)
                     if chosen < 0:
@@ -75,6 +80,8 @@ class FeedSelector:
             drawn.append(random)
             allowed[chosen] = False
             diversity.place(chosen)
+            for floor in floors:
+                floor.place(chosen)
             for cap in caps:
                 self._enforce(cap, order, allowed)
         return Selection(np.array(order, np.int32), np.array(propensities, np.float32), np.array(drawn, np.bool_))

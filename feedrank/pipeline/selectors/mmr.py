@@ -1,12 +1,14 @@
 """Maximal marginal relevance: the next item is relevant and unlike what already stands.
 
 Carbonell, Goldstein: "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing Summaries",
-SIGIR 1998. Knows nothing of pins, caps or exploration.
+SIGIR 1998. With calibration, relevance less likeness gives way to what keeps the feed's categories in proportion. Knows
+nothing of pins, caps or exploration.
 """
 
 import numpy as np
 
 from feedrank.features import Raw
+from feedrank.pipeline.selectors.calibration import Calibration
 from feedrank.state import CODED
 from feedrank.types import F64, I32, Bools
 
@@ -21,10 +23,11 @@ class Diversity:
     missing, whether category and subcategory agree.
     """
 
-    def __init__(self, raw: Raw, final: F64, ranked: I32, weight: float) -> None:
+    def __init__(self, raw: Raw, final: F64, ranked: I32, weight: float, calibration: Calibration) -> None:
         self._weight = weight
+        self._calibration = calibration
         self._ranked = ranked
-        self._pool = ranked[:POOL] if weight > 0 else ranked[:0]
+        self._pool = ranked[:POOL] if weight > 0 or calibration.weight > 0 else ranked[:0]
         pooled = final[self._pool]
         spread = float(pooled.max() - pooled.min()) if len(pooled) else 0.0
         self._relevance = (pooled - pooled.min()) / spread if spread > 0 else np.zeros(len(pooled))
@@ -33,7 +36,8 @@ class Diversity:
 
     def place(self, chosen: int) -> None:
         """Notes that a candidate now stands."""
-        if len(self._pool):
+        self._calibration.place(chosen)
+        if len(self._pool) and self._weight > 0:
             self._likeness = np.maximum(self._likeness, self._like(chosen))
 
     def best(self, allowed: Bools) -> int:
@@ -42,6 +46,8 @@ class Diversity:
             open_ = allowed[self._pool]
             if open_.any():
                 marginal = (1.0 - self._weight) * self._relevance - self._weight * self._likeness
+                if self._calibration.weight > 0:
+                    marginal = self._calibration.weigh(marginal, self._pool)
                 return int(self._pool[np.argmax(np.where(open_, marginal, -np.inf))])
         left = self._ranked[allowed[self._ranked]]
         return int(left[0]) if len(left) else -1

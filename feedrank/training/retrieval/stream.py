@@ -15,7 +15,7 @@ from feedrank.history import Profile, profile
 from feedrank.index.interests import interest_vectors
 from feedrank.index.retrievable import Retrievable
 from feedrank.pipeline import lists
-from feedrank.pipeline.hydrate import interests_of
+from feedrank.pipeline.hydrate import interests_of, near_vectors
 from feedrank.pipeline.rules import NO_RULES
 from feedrank.pipeline.scorers import PriorScorer
 from feedrank.pipeline.stages import Query, Reader, Source
@@ -141,8 +141,8 @@ class _Past:
 
     def interests(self, known: Profile, now: Micros) -> F32:
         """The profile's interest vectors."""
-        table = self.state.vectors.get(self._conditions.space)
-        return interests_of(known, now, table, self._lock, interest_vectors)
+        near = near_vectors(self.state, known, self._conditions.space)
+        return interests_of(near, known, now, interest_vectors)
 
     def age(self, row: Row, now: Micros) -> Micros:
         """How long an item has been out, -1 if nothing has named it yet."""

@@ -112,6 +112,8 @@ def test_in_slate_features_rank_and_standardise_their_columns(busy: Raw) -> None
         "category_affinity": column(busy, "category_affinity"),
         "sim_max": column(busy, "sim_max"),
         "sim_mean": column(busy, "sim_mean"),
+        "number": busy.items.number.astype(np.float64),
+        "seen": column(busy, "views_168h"),
     }
     ranks = [name.removeprefix("rank_") for name in NAMES if name.startswith("rank_")]
     assert set(ranks) == set(of)
@@ -123,6 +125,31 @@ def test_in_slate_features_rank_and_standardise_their_columns(busy: Raw) -> None
         expected = (known - np.nanmean(known)) / np.nanstd(known)
         assert column(busy, name) == pytest.approx(expected, rel=1e-4, abs=1e-5, nan_ok=True)
     assert (column(busy, "slate_size") == 8).all()
+    assert len(set(busy.items.number.tolist())) == 8
+
+
+def test_the_number_of_an_item_is_what_its_id_ends_with() -> None:
+    log = FactLog()
+    for item_id in ("n9", "n10", "no-number", "7", "x" + "9" * 30):
+        log.upsert(item_id, T0)
+    numbers = raw_of(log, rows(*range(5))).items.number.tolist()
+    assert numbers == [9, 10, -1, 7, int("9" * 18)]
+    found = column(raw_of(log, rows(0, 1, 2, 3)), "rank_number")
+    assert found == about([2 / 3, 1, 0, 1 / 3])  # what has none sinks
+
+
+def test_what_the_user_was_shown_last_and_since_reading() -> None:
+    log = FactLog()
+    for hours, items in ((1, ("a", "b")), (3, ("a", "c")), (5, ("c", "b"))):
+        log.event(Action.VIEW, "u", items, T0 + hours * HOUR)
+    log.event(Action.CLICK, "u", "a", T0 + 2 * HOUR)
+    raw = raw_of(log, rows(*(log.row(item) for item in "abc")))
+    assert column(raw, "in_last_slate") == about([0, 1, 1])
+    assert column(raw, "views_since_read") == about([1, 1, 2])
+    assert column(raw, "slate_seen") == about([1, 1, 1])
+    stranger = raw_of(log, rows(0, 1), "nobody")
+    assert column(stranger, "in_last_slate") == about([math.nan] * 2)
+    assert column(stranger, "slate_seen") == about([0, 0])
 
 
 def test_freshness_counts_from_publication_else_from_first_sight() -> None:

@@ -168,7 +168,7 @@ def test_what_does_not_load_is_not_published(tmp_path: Path, text: str, features
     with pytest.raises(RegistryError, match=said):
         registry.publish("news", text, features, "", synthetic_rows(len(features)))
     assert registry.versions() == []
-    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+    assert [p for p in tmp_path.rglob("*") if p.is_file() and p.suffix != ".lock"] == []
 
 
 def test_a_model_fitted_to_nameless_columns_takes_the_names_it_is_given(tmp_path: Path) -> None:
@@ -286,18 +286,3 @@ def test_a_damaged_alias_file_is_an_error_that_says_so(listed: Registry) -> None
     (listed.folder / "aliases.json").write_text('{"current": ')
     with pytest.raises(RegistryError, match=r"aliases\.json"):
         listed.resolve("champion")
-
-
-def test_a_champion_trained_for_other_conditions_or_on_newer_data_raises_doubts(tmp_path: Path) -> None:
-    registry = Registry(tmp_path, fingerprint_of)
-    old = publish(registry, data=DataRange(until=10))
-    late = publish(registry, data=DataRange(until=20), counter_delay_s=300.0)
-    assert old < late, "versions sort by the time they were made"
-    assert registry.doubts(late, "champion") == ()
-    registry.set_alias("champion", late, "first")
-    assert [d.split(",")[0] for d in registry.doubts(old, "champion")] == [
-        "is for counters 0 s late",
-        "was trained on older data than the champion; rollback.py goes back to what was",
-    ]
-    shutil.rmtree(folder_of(registry, late))
-    assert registry.doubts(old, "champion") == (), "a champion that is gone can be replaced"

@@ -11,11 +11,12 @@ from feedrank.features import NAMES, compute
 from feedrank.records import Fact
 from feedrank.training import dataset as module
 from feedrank.training.dataset import Dataset, View, build, logged_rows
+from feedrank.training.forms import Form, outdated
 from feedrank.training.impressions import Example, imported_examples
 from feedrank.training.labels import Answers
 from feedrank.training.period import Period
-from feedrank.training.replay import Impression, replay_impressions
-from feedrank.types import F32, HOUR, MINUTE, Action, Context
+from feedrank.training.replay import FOREVER, Impression, replay_impressions
+from feedrank.types import F32, HOUR, MINUTE, Action, Context, Micros
 from feedrank.v1 import log_pb2
 from tests.strategies import T0, FactLog
 
@@ -25,15 +26,16 @@ DELAY = 5 * MINUTE
 def row_by_row(facts: Sequence[Fact], examples: Sequence[Example], view: View) -> F32:
     """One impression at a time, all its candidates, without any batching."""
     impressions = [e.impression for e in examples]
-    raws = replay_impressions(facts, impressions, view.counter_delay, view.space, view.frozen_at)
+    raws = replay_impressions(facts, impressions, view.counter_delay, view.space)
     return np.concatenate([compute(raw)[e.kept] for e, raw in zip(examples, raws, strict=True)])
 
 
-@pytest.mark.parametrize("view", [View(DELAY), View(DELAY, frozen_at=T0 + 30 * HOUR)])
+@pytest.mark.parametrize("known_until", [FOREVER, T0 + 30 * HOUR])
 def test_rows_are_those_of_each_impression_alone(
-    everything: Period, view: View, monkeypatch: pytest.MonkeyPatch
+    everything: Period, known_until: Micros, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    examples = everything.examples[300:360]
+    view = View(DELAY)
+    examples = outdated(everything.examples[300:360], known_until)
     expected = row_by_row(everything.facts, examples, view)
     monkeypatch.setattr(module, "BATCH_CANDIDATES", 50)
     done: list[int] = []
@@ -71,14 +73,14 @@ def test_counters_lag_and_a_frozen_past_stands_still() -> None:
     examples = imported_examples(log.facts, Answers(log.facts), T0, T0 + HOUR)
     at = np.arange(20)
 
-    def clicks_of_a(view: View) -> list[int]:
-        column = build(log.facts, examples, view, ("log_clicks_168h",)).rows[::2, 0]
+    def clicks_of_a(view: View, known_until: Micros = FOREVER) -> list[int]:
+        column = build(log.facts, outdated(examples, known_until), view, ("log_clicks_168h",)).rows[::2, 0]
         return [round(float(clicks)) for clicks in np.expm1(column)]
 
     # equal times are not yet visible, so the impression at minute k knows the k clicks before it
     assert clicks_of_a(View()) == at.tolist()
     assert clicks_of_a(View(DELAY)) == np.maximum(at - 5, 0).tolist()
-    assert clicks_of_a(View(frozen_at=T0 + 10 * MINUTE)) == np.minimum(at, 10).tolist()
+    assert clicks_of_a(View(), T0 + 10 * MINUTE) == np.minimum(at, 10).tolist()
 
 
 def slate_example(kept: Sequence[int], features: Sequence[str], **changes: object) -> Example:
@@ -124,6 +126,7 @@ def small() -> Dataset:
         np.arange(6, dtype=np.int32),
         np.array([0, 3, 3, 6]),
         np.array([1, 2, 3]),
+        np.array([Form.SHOWN, Form.PADDED, Form.OUTDATED], np.int8),
         ("a", "b", "c"),
         ("u", "", "w"),
     )

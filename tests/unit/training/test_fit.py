@@ -9,6 +9,7 @@ from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import LightGBMScorer
 from feedrank.training.dataset import Dataset
 from feedrank.training.fit import FitParams, fit, threads_for
+from feedrank.training.forms import Form
 from feedrank.training.judge import margins
 from feedrank.training.metrics import evaluate
 
@@ -31,6 +32,7 @@ def dataset(impressions: int = 800, size: int = 6, users: int = 20, seed: int = 
         np.arange(n, dtype=np.int32),
         np.arange(0, n + 1, size),
         np.arange(impressions, dtype=np.int64) * 1_000_000,
+        np.full(impressions, Form.SHOWN, np.int8),
         tuple(f"r{i}" for i in range(impressions)),
         tuple(f"u{i % users}" for i in range(impressions)),
     )

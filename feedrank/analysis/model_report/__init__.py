@@ -1,0 +1,1 @@
+"""Reports of one model, for people: the audit alone, or everything that is known of how it ranks."""
