@@ -37,7 +37,7 @@ from feedrank.pipeline.sources import (
 )
 from feedrank.pipeline.sources.interest import NearestNeighbours
 from feedrank.pipeline.stages import Filter, Scorer, Source
-from feedrank.settings import DataSettings, Settings
+from feedrank.settings import DataSettings, Settings, SourceQuotas
 from feedrank.state import State
 from feedrank.store import LogStore
 
@@ -62,21 +62,10 @@ class Parts:
 
 def feed(settings: Settings, data: DataSettings, parts: Parts) -> Pipeline:
     """The personalised news feed."""
-    quotas, state = settings.quotas, parts.state
-    sources: list[Source] = []
-    if parts.index is not None:
-        sources.append(InterestSource(parts.index, quotas.interest))
-    sources += [
-        SimilarSource(state, parts.lock, quotas.similar),
-        FollowedSource(state, parts.lists, quotas.followed),
-        TrendingSource(state, parts.lock, parts.lists, quotas.trending),
-        FreshSource(parts.lists, quotas.fresh, settings.candidates),
-    ]
-    if any(rule.do == "pin" for rule in parts.rules.rule):
-        sources.append(PinnedSource(parts.rules, state.catalog))
+    state = parts.state
     return Pipeline(
         hydrate=Hydrator(parts.store, state, parts.lock, parts.space, interest_vectors),
-        sources=tuple(sources),
+        sources=sources(settings.quotas, settings.candidates, parts),
         caller_source=CallerSource(state.catalog, MOST_CALLER_CANDIDATES),
         filters=filters(settings, data, parts),
         scorer=parts.scorer,
@@ -88,6 +77,22 @@ def feed(settings: Settings, data: DataSettings, parts: Parts) -> Pipeline:
         total=settings.candidates,
         observe=parts.observe,
     )
+
+
+def sources(quotas: SourceQuotas, total: int, parts: Parts) -> tuple[Source, ...]:
+    """All sources, in the order their candidates are taken: what is personal first. `total` is wanted of all."""
+    found: list[Source] = []
+    if parts.index is not None:
+        found.append(InterestSource(parts.index, quotas.interest))
+    found += [
+        SimilarSource(parts.state, parts.lock, quotas.similar),
+        FollowedSource(parts.state, parts.lists, quotas.followed),
+        TrendingSource(parts.state, parts.lock, parts.lists, quotas.trending),
+        FreshSource(parts.lists, quotas.fresh, total),
+    ]
+    if any(rule.do == "pin" for rule in parts.rules.rule):
+        found.append(PinnedSource(parts.rules, parts.state.catalog))
+    return tuple(found)
 
 
 def filters(settings: Settings, data: DataSettings, parts: Parts) -> tuple[Filter, ...]:

@@ -23,12 +23,16 @@ PREVIOUS_WITHIN_H = 48  # older neighbours say little about what is read togethe
 
 
 class SourceQuotas(BaseModel):
-    """How many candidates each source may bring; together about 500 reach the ranker."""
+    """How many candidates each source may bring: 500 together, and what a user follows on top.
 
-    interest: int = Field(220, ge=0, le=5_000)
-    similar: int = Field(100, ge=0, le=5_000)
-    trending: int = Field(120, ge=0, le=5_000)
-    fresh: int = Field(100, ge=0, le=5_000)
+    Chosen by recall of the next click (docs/retrieval.md). What personal sources leave free, as for a newcomer or in a
+    store without vectors, goes to trending.
+    """
+
+    interest: int = Field(160, ge=0, le=5_000)
+    similar: int = Field(60, ge=0, le=5_000)
+    trending: int = Field(220, ge=0, le=5_000)
+    fresh: int = Field(60, ge=0, le=5_000)
     followed: int = Field(60, ge=0, le=5_000)
 
 

@@ -6,15 +6,16 @@ publishes immutable views of its own. Knows nothing of models, rules or requests
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
+from feedrank.index.retrievable import Retrievable
 from feedrank.index.segments import VectorIndex
-from feedrank.records import Fact, ItemDeleted, ItemUpserted, VectorLanded, decode
+from feedrank.records import Fact, decode
 from feedrank.state import State, apply
 from feedrank.store import LogStore
-from feedrank.types import I32, Micros
+from feedrank.types import Micros
 
 BATCH = 256  # facts folded while the lock is held: a request waits a millisecond or two at most
 READ = 5_000  # records read from the store at a time
@@ -26,13 +27,12 @@ class Live:
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
         self.lock = threading.Lock()
-        self.indices: dict[str, VectorIndex] = {}
-        for space, table in self.state.vectors.items():
-            index = self.indices[space] = VectorIndex(table.dimensions)
-            rows = np.flatnonzero(table.slot_of_row >= 0).astype(np.int32)
-            deleted = self.state.catalog.columns["deleted"]
-            rows = rows[~deleted[rows]]
-            index.add(rows, table.gather(rows)[0])
+        self._retrievable = Retrievable(self.state)
+
+    @property
+    def indices(self) -> Mapping[str, VectorIndex]:
+        """The vector index of each space."""
+        return self._retrievable.indices
 
     @property
     def position(self) -> int:
@@ -49,48 +49,18 @@ class Live:
             with self.lock:
                 apply(self.state, facts[start : start + BATCH])
         self.state.position = records[-1].offset  # kinds this version does not know move the position too
-        self._index(facts)
+        self._retrievable.follow(facts)
         return facts
-
-    def _index(self, facts: Sequence[Fact]) -> None:
-        landed: dict[str, set[int]] = {}
-        for fact in facts:
-            if isinstance(fact, VectorLanded):
-                landed.setdefault(fact.space, set()).add(fact.row)
-            elif isinstance(fact, ItemUpserted):  # an item that comes back finds its vector again
-                for space, table in self.state.vectors.items():
-                    if table.slots_of(np.array([fact.row], np.int32))[0] >= 0:
-                        landed.setdefault(space, set()).add(fact.row)
-        for space, rows in landed.items():
-            table = self.state.vectors[space]
-            if space not in self.indices:
-                self.indices[space] = VectorIndex(table.dimensions)
-            # A vector may land after its item was deleted: it stays for histories, not for retrieval.
-            ordered = np.array([row for row in sorted(rows) if not self._is_deleted(row)], np.int32)
-            self.indices[space].add(ordered, table.gather(ordered)[0])
-        self.withdraw(fact.row for fact in facts if isinstance(fact, ItemDeleted) and self._is_deleted(fact.row))
-
-    def _is_deleted(self, row: int) -> bool:
-        return bool(self.state.catalog.columns["deleted"][row])
-
-    def withdraw(self, rows: Iterable[int]) -> None:
-        """Takes rows out of every index."""
-        gone: I32 = np.fromiter(rows, np.int32)
-        if len(gone):
-            for index in self.indices.values():
-                index.remove(gone)
 
     def expire(self, now: Micros) -> None:
         """Takes expired items out of every index."""
-        expires = self.state.catalog.column("expires_at")
-        self.withdraw(np.flatnonzero((expires > 0) & (expires <= now)).tolist())
+        self._retrievable.expire(now)
 
     def compact(self) -> None:
         """Merges index segments where searches would gain from it; searches go on meanwhile."""
-        for index in self.indices.values():
-            if index.wants_compaction:
-                index.compact()
+        self._retrievable.compact()
 
     def fullest_space(self) -> str:
-        """The space with most vectors, "" without any: what ranks text while no model says which."""
-        return max(self.state.vectors, key=lambda space: self.state.vectors[space].slots, default="")
+        """The space in which most items have a vector, "" without any: what is compared while no model says which."""
+        tables = self.state.vectors
+        return max(sorted(tables), key=lambda space: np.count_nonzero(tables[space].slot_of_row >= 0), default="")

@@ -112,6 +112,12 @@ class SqliteStore:
         """Lands an encoder's vectors; returns how many were new. If one is unfit, raises InvalidInput."""
         return self._writer.write(lambda conn: vectors.land(conn, space, vectors_in, received_at))
 
+    def land_learned(self, space: str, vectors_in: Sequence[NewVector], fitted_at: Micros) -> int:
+        """Lands vectors learned from what came strictly before `fitted_at`, as imports of that instant; returns how
+        many were new. If one is unfit, raises InvalidInput.
+        """
+        return self._writer.write(lambda conn: vectors.land_learned(conn, space, vectors_in, fitted_at))
+
     def land_query_vector(self, user_id: UserId, space: str, search_offset: int, values: F32, at: Micros) -> bool:
         """Lands a search's vector; False where the search is gone or already has one, or the user opted out."""
         return self._writer.write(

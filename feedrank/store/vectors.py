@@ -4,7 +4,7 @@ A space has one number of dimensions, fixed by its first vector. Knows nothing o
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -96,12 +96,39 @@ def land(conn: sqlite3.Connection, space: str, vectors: Sequence[NewVector], rec
 
     Raises InvalidInput for a vector that is not finite, that does not fit the space, or whose row is not its item's.
     """
-    fault = text_fault("space", space, MAX_ID_BYTES, required=True)
-    if fault is not None:
-        raise InvalidInput(fault)
     appender = LogAppender(conn, received_at)
     landing = Landing(conn, appender)
     landed = 0
+    for vector, derived, item_time in _checked(conn, landing, space, vectors):
+        # An imported item's vector would have landed when the item came, had the service run then: replay sees it so.
+        landed += landing.land(space, vector, item_time if derived else appender.received_at(0), derived)
+    appender.flush()
+    return landed
+
+
+def land_learned(conn: sqlite3.Connection, space: str, vectors: Sequence[NewVector], fitted_at: Micros) -> int:
+    """Lands vectors learned from the log as it stood strictly before `fitted_at`; returns how many were new.
+
+    They land as imports of that instant, so that replay shows them to what came after it and to nothing before.
+
+    Raises InvalidInput as `land` does.
+    """
+    appender = LogAppender(conn, None)
+    landing = Landing(conn, appender)
+    landed = 0
+    for vector, _, _ in _checked(conn, landing, space, vectors):
+        landed += landing.land(space, vector, fitted_at, derived=True)
+    appender.flush()
+    return landed
+
+
+def _checked(
+    conn: sqlite3.Connection, landing: Landing, space: str, vectors: Sequence[NewVector]
+) -> Iterator[tuple[NewVector, bool, Micros]]:
+    """Each vector once it is found fit, with whether its item was imported, and when."""
+    fault = text_fault("space", space, MAX_ID_BYTES, required=True)
+    if fault is not None:
+        raise InvalidInput(fault)
     for i, vector in enumerate(vectors):
         check_unit(f"vectors[{i}]", vector.values)
         fault = landing.fault({space: vector.values})
@@ -114,11 +141,7 @@ def land(conn: sqlite3.Connection, space: str, vectors: Sequence[NewVector], rec
         found = conn.execute(sql, (vector.row,)).fetchone()
         if found is None or found[0] != vector.item_id:
             raise InvalidInput(f"vectors[{i}]: row {vector.row} is not the row of item {shown(vector.item_id)}")
-        # An imported item's vector would have landed when the item came, had the service run then: replay sees it so.
-        _, derived, item_time = found
-        landed += landing.land(space, vector, item_time if derived else appender.received_at(0), bool(derived))
-    appender.flush()
-    return landed
+        yield vector, bool(found[1]), found[2]
 
 
 def read_space(conn: sqlite3.Connection, space: str, after_offset: int) -> StoredVectors:

@@ -50,9 +50,9 @@ def read_period(
 ) -> Period:
     """Reads the examples of [start, until) and the log they need.
 
-    `space` names a vector space; "auto" takes the one with most vectors, "" none. `blind` leaves out events from
-    `until` on, clicks in answer to earlier impressions included: what could be known at that instant. InvalidInput for
-    an unknown space, an empty log, and a period without impressions, naming the period the log covers.
+    `space` names a vector space; "auto" takes the one most items have a vector in, "" none. `blind` leaves out events
+    from `until` on, clicks in answer to earlier impressions included: what could be known at that instant. InvalidInput
+    for an unknown space, an empty log, and a period without impressions, naming the period the log covers.
     """
     if start >= until:
         raise InvalidInput(
@@ -72,7 +72,8 @@ def read_period(
 
 def choose_space(facts: Sequence[Fact], wanted: str) -> str:
     """The vector space to use. InvalidInput for one that no vector is of."""
-    landed = Counter(fact.space for fact in facts if isinstance(fact, VectorLanded))
+    of = {(fact.space, fact.row) for fact in facts if isinstance(fact, VectorLanded)}
+    landed = Counter(space for space, _ in of)  # items, not landings: a learned space lands anew every night
     if wanted == AUTO_SPACE:
         return max(sorted(landed), key=lambda space: landed[space], default="")
     if wanted and wanted not in landed:

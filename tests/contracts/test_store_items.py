@@ -216,3 +216,25 @@ class TestVectors:
         store.land_vectors("enc", [NewVector(0, "x", b"1" * 16, np.array([1, 0], np.float32), 0)], NOW)
         landed = store.read(1, 1)[0]
         assert (landed.imported, landed.time, landed.received_at) == (True, NOW - 9 * DAY, NOW - 9 * DAY)
+
+    def test_learned_vectors_land_as_imports_of_the_instant_their_fit_ends(self, store: LogStore) -> None:
+        store.append_items([item("x"), item("y")], NOW)
+        one, two = np.eye(2, dtype=np.float32)
+        first = [NewVector(0, "x", b"1" * 16, one, 0), NewVector(1, "y", b"1" * 16, two, 1)]
+        assert store.land_learned("reads", first, NOW - DAY) == 2
+        assert store.land_learned("reads", first, NOW - DAY) == 0
+        assert store.land_learned("reads", [replace(first[0], content_hash=b"2" * 16, values=two)], NOW) == 1
+        records = store.read(2, 9)
+        assert [(r.imported, r.time, r.received_at) for r in records] == [
+            (True, NOW - DAY, NOW - DAY),
+            (True, NOW - DAY, NOW - DAY),
+            (True, NOW, NOW),
+        ]
+        assert list(store.vectors("reads").rows) == [0, 1, 0]
+
+    def test_unfit_learned_vectors_land_not_at_all(self, store: LogStore) -> None:
+        store.append_items([item("x")], NOW)
+        good = NewVector(0, "x", b"1" * 16, np.array([1, 0], np.float32), 0)
+        with pytest.raises(InvalidInput, match="row 7"):
+            store.land_learned("reads", [good, replace(good, row=7)], NOW)
+        assert store.position() == 1

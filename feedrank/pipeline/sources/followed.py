@@ -3,12 +3,13 @@
 import numpy as np
 
 from feedrank.pipeline.lists import SharedLists
+from feedrank.pipeline.sources.unread_first import unread_first
 from feedrank.pipeline.stages import Query, Reader, Retrieved
 from feedrank.state import CODED, State
 
 
 class FollowedSource:
-    """The newest items of followed authors, categories and sources."""
+    """The newest items, unread ones first, of followed authors, categories and sources."""
 
     name = "followed"
 
@@ -26,5 +27,5 @@ class FollowedSource:
                 code = self._vocabularies[kind].find(word)
                 if code > 0:
                     wanted |= self._lists.newest_codes[:, CODED.index(kind)] == code
-        rows = self._lists.newest[wanted][: self.quota]
+        rows = unread_first(self._lists.newest[wanted], reader.profile)[: self.quota]
         return Retrieved(rows, (1.0 / np.arange(1, len(rows) + 1)).astype(np.float32))

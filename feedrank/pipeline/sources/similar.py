@@ -8,8 +8,10 @@ from feedrank.pipeline.stages import Query, Reader, Retrieved
 from feedrank.state import Count, State
 from feedrank.types import F64, I32, Micros
 
-HISTORY = 20  # newest distinct engaged items that count
-RANK_DECAY = 0.9  # weight of each next older one
+# Weight of each next older item read: the next click goes with the last few. Recall on two publishers rises down to 0.5
+# (docs/retrieval.md), and the eleventh item then counts for a thousandth.
+RANK_DECAY = 0.5
+HISTORY = 10  # newest distinct engaged items that count
 PRIOR = 1.0  # engagements added to each side: one joint reader of two rare items is no certainty
 
 

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 
 from feedrank.pipeline.lists import SharedLists
+from feedrank.pipeline.sources.unread_first import unread_first
 from feedrank.pipeline.stages import Query, Reader, Retrieved
 from feedrank.state import State
 from feedrank.types import I32
@@ -14,7 +15,7 @@ TOP_CATEGORIES = 3  # of the user's history that get their own share
 
 
 class TrendingSource:
-    """Interleaves the overall list with those of the region and of the user's top categories.
+    """Interleaves the overall list with those of the region and of the user's top categories, unread items first.
 
     Beyond the quota, the overall list goes on.
     """
@@ -39,7 +40,7 @@ class TrendingSource:
         chosen.extend(
             lists.by_category[c] for c in self._categories(reader.profile.engaged_rows) if c in lists.by_category
         )
-        rows = interleave(chosen)
+        rows = unread_first(interleave(chosen), reader.profile)
         return Retrieved(rows, (1.0 / np.arange(1, len(rows) + 1)).astype(np.float32))
 
     def _categories(self, engaged: I32) -> list[int]:

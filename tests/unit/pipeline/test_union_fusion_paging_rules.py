@@ -33,7 +33,8 @@ def test_union_holds_every_quota_and_only_fills_from_the_general_sources(lists, 
     assert rows[: len(within)] == within
     assert len(set(rows)) == len(rows)
     extra = set(lists[1]) | set(lists[2])
-    assert set(rows[len(within) :]) <= extra
+    spare = dict.fromkeys(lists[1][quotas[1] :] + lists[2][quotas[2] :])  # trending goes first
+    assert rows[len(within) :] == [row for row in spare if row not in within][: len(rows) - len(within)]
     assert len(rows) == max(len(within), min(total, len(set(within) | extra)))
     for row, ranks in zip(rows, got.ranks.tolist(), strict=True):
         assert ranks == [mine.index(row) if row in mine else -1 for mine in lists]
