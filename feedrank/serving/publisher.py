@@ -88,8 +88,8 @@ class Publisher:
         """Whether a view stands."""
         return self._view is not None and not self._stop.is_set()
 
-    def start(self) -> None:
-        """Loads, catches up, publishes the first view and begins to follow the log."""
+    def start(self, *, follow: bool = True) -> None:
+        """Loads, catches up, publishes the first view and begins to follow the log; without `follow`, `turn` does."""
         live = self._snapshots.load_live()
         self._rules = Rules()
         self._read_rules()
@@ -102,7 +102,9 @@ class Publisher:
         self._live = live
         self._make_lists()
         self._publish()
-        self._thread.start()
+        self._refreshed_at = self._clock()
+        if follow:
+            self._thread.start()
 
     def stop(self) -> None:
         """Stops following and writes a snapshot of what was folded."""
@@ -112,22 +114,25 @@ class Publisher:
             self._write_snapshot()
         self._loader.shutdown(cancel_futures=True)
 
+    def turn(self) -> None:
+        """One round of following: takes up what the log holds by now, and publishes it. For one thread at a time."""
+        facts = self._live.follow(self._store)
+        changed = self._heed(facts)
+        idle_s = (self._clock() - self._refreshed_at) / SECOND
+        new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)
+        due = idle_s >= self._settings.refresh_s or (new_items and idle_s >= REST * self._lists_cost_s)
+        if due:
+            self._refresh()
+            self._refreshed_at = self._clock()
+        if self._take_loaded() or due or changed:
+            self._publish()
+        self.problems.pop("publisher", None)
+
     def _run(self) -> None:
-        refreshed = self._clock()
         while not self._stop.is_set():
             try:
                 self._store.wait(self._live.position, timeout_s=self._settings.refresh_s / 4)
-                facts = self._live.follow(self._store)
-                changed = self._heed(facts)
-                idle_s = (self._clock() - refreshed) / SECOND
-                new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)
-                due = idle_s >= self._settings.refresh_s or (new_items and idle_s >= REST * self._lists_cost_s)
-                if due:
-                    self._refresh()
-                    refreshed = self._clock()
-                if self._take_loaded() or due or changed:
-                    self._publish()
-                self.problems.pop("publisher", None)
+                self.turn()
             except Exception:
                 log.exception("following the log failed; trying again")
                 self.problems["publisher"] = "following the log failed; see the worker's log"
