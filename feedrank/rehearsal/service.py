@@ -1,8 +1,8 @@
 """The service under a simulated clock: the real log, indexer, publisher, pipeline, slates, training and activation.
 
-Each part is the one that serves; only what waits for wall-clock time is called in turn instead of running in a thread or
-process of its own. So a world's week passes in minutes, and equal seeds give equal feeds. Knows nothing of what is true
-of the world: it is told articles, readers and events, as any service is.
+Each part is the one that serves; only what waits for wall-clock time is called in turn instead of running in a thread
+or process of its own. So a world's week passes in minutes, and equal seeds give equal feeds. Knows nothing of what is
+true of the world: it is told articles, readers and events, as any service is.
 """
 
 import secrets
@@ -86,7 +86,9 @@ class RehearsedService:
         """The feed of one request, as item numbers."""
         self._advance(ask.now)
         world, user = self._world, ask.user
-        languages = tuple(w for w, reads in zip(world.lexicon.languages, world.readers.reads[user], strict=True) if reads)
+        languages = tuple(
+            w for w, reads in zip(world.lexicon.languages, world.readers.reads[user], strict=True) if reads
+        )
         call = RankCall(
             user_id=world.user_ids[user],
             limit=world.settings.slate_size,
@@ -117,9 +119,7 @@ class RehearsedService:
         trained = train(self.store, self._registry, assignment, self._settings.champion)
         self.journal.training_s.append(time.perf_counter() - began)
         self.journal.trained.append(trained)
-        activate(
-            self.store, self._registry, trained.reference, self._settings.champion, "trained tonight", self.clock
-        )
+        activate(self.store, self._registry, trained.reference, self._settings.champion, "trained tonight", self.clock)
         self._await(trained.reference)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""Vectors of a world's texts, made once in a process of their own and kept in a file: the same encoder as the service's.
+"""Vectors of a world's texts, made once in a process of their own and kept in a file: by the service's own encoder.
 
 An article's vector depends on its text alone, so a world that is lived through many times is embedded once. torch stays
-out of the process that ranks: `python -m feedrank.rehearsal.vectors` is the one that loads it. Knows nothing of the log.
+out of the process that ranks: `python -m feedrank.rehearsal.vectors` is the one that loads it. Knows nothing of the
+log.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The days of a world, feed by feed in order of time, for anything that ranks: a policy, or a whole service.
 
-Readers come, ask, are shown what they may be shown, answer, and perhaps ask again. Every asker meets the same readers at
-the same times under the same draws (common random numbers), so that two of them differ by what they show and not by
+Readers come, ask, are shown what they may be shown, answer, and perhaps ask again. Every asker meets the same readers
+at the same times under the same draws (common random numbers), so that two of them differ by what they show and not by
 luck. Knows nothing of how slates are made.
 """
 
@@ -63,7 +63,7 @@ class Visits:
 
 
 class PolicyFeeds:
-    """A policy of the simulator. With `one_telling`, a feed holds the newest telling of each story, as the service's."""
+    """A policy of the simulator. With `one_telling`, a feed tells a story once, in its newest telling."""
 
     def __init__(self, world: World, policy: Policy, *, one_telling: bool) -> None:
         self._world, self._policy, self._one_telling = world, policy, one_telling
