@@ -20,7 +20,8 @@ from feedrank.simulator.sessions import Session, plan_sessions
 from feedrank.simulator.world import Stream, World
 from feedrank.types import DAY, F64, I64, SECOND, Action, Event, Micros
 
-PAUSE = 5 * SECOND  # between a slate and the next one of a session
+PAUSE = 5 * SECOND  # between a search or a slate and the next slate of a session
+_SEARCHES = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,11 @@ class _Days:
 
     def run(self, days: int) -> Visits:
         start = self._world.settings.start
-        asked = [(session.starts_at, index, 0) for index, session in enumerate(self._sessions)]  # a heap: it is sorted
+        # A heap, since sessions are sorted. Feed SEARCHES stands for the search before the first.
+        asked = [
+            (session.starts_at, index, _SEARCHES if session.searches else 0)
+            for index, session in enumerate(self._sessions)
+        ]
         ended = 0
         while asked:
             now, index, feed = heapq.heappop(asked)
@@ -117,7 +122,7 @@ class _Days:
                 self._tell(start + ended * DAY)
                 self._feeds.end_day(start + ended * DAY)
             self._tell(now)
-            later = self._ask(index, feed, now)
+            later = self._search(index, now) if feed == _SEARCHES else self._ask(index, feed, now)
             if later is not None:
                 heapq.heappush(asked, (later, index, feed + 1))
         self._tell(None)
@@ -132,19 +137,26 @@ class _Days:
         if due:
             self._feeds.observe(due)
 
+    def _search(self, index: int, now: Micros) -> Micros:
+        """What the reader looks for on arrival; when they ask for a feed."""
+        session = self._sessions[index]
+        user_id = self._world.user_ids[session.user]
+        event = search(self._world, self._draws(session, 0, 1), user_id, now, session_id=self._session_id(session))
+        heapq.heappush(self._pending, (now, event.event_id, event))
+        return now + PAUSE
+
+    def _session_id(self, session: Session) -> str:
+        return f"s{self._world.settings.seed}-{self._world.user_ids[session.user]}-{session.number:04d}"
+
+    def _draws(self, session: Session, feed: int, *more: int) -> np.random.Generator:
+        """The same draws for whoever made the feed."""
+        key = (self._world.settings.seed, int(Stream.ANSWERS), session.user, session.number, feed, *more)
+        return np.random.default_rng(key)
+
     def _ask(self, index: int, feed: int, now: Micros) -> Micros | None:
         """One feed and its answer; when the same session asks again, None if it does not."""
         world, session, here = self._world, self._sessions[index], self._shown[index]
-        user_id = world.user_ids[session.user]
-        session_id = f"s{world.settings.seed}-{user_id}-{session.number:04d}"
-        rng = np.random.default_rng(
-            [world.settings.seed, int(Stream.ANSWERS), session.user, session.number, feed]
-        )  # the same draws for whoever made the feed
-        if session.searches and feed == 0:
-            searched = search(world, rng, user_id, now, session_id=session_id)
-            self._feeds.observe([searched])
-            now += PAUSE
-            self._tell(now)
+        session_id = self._session_id(session)
         memory = self._memories[session.user]
         live = world.live_items(session.user, now)
         live = live[~np.isin(live, np.fromiter({*memory.gone, *here}, dtype=np.int64))]
@@ -155,8 +167,8 @@ class _Days:
             return None
         answer = respond(
             world,
-            rng,
-            user_id,
+            self._draws(session, feed),
+            world.user_ids[session.user],
             [world.item_ids[number] for number in slate.tolist()],
             now,
             request_id=ask.request_id,
