@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from feedrank.analysis.page import check_report_path, write_page
+from feedrank.rehearsal.kept import load, path_of, save
 from feedrank.rehearsal.loop import ORACLE, TRENDING, Plan, SeedRun, run_seed
 from feedrank.rehearsal.measures import arms, by_day, ratio, verdict
 from feedrank.rehearsal.report import page
@@ -35,9 +36,9 @@ def main(
     encoder: Annotated[
         str | None, typer.Option(help='Of text; by default the service\'s, "none" for a service without text.')
     ] = None,
-    cache: Annotated[Path, typer.Option(help="Where each world's text vectors are kept.", file_okay=False)] = Path(
-        "data/closed_loop"
-    ),
+    cache: Annotated[
+        Path, typer.Option(help="Keeps text vectors and finished worlds; delete it to run anew.", file_okay=False)
+    ] = Path("data/closed_loop"),
     jobs: Annotated[int, typer.Option(min=1, help="Worlds at a time, each in a process.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page here.", dir_okay=False)] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.", dir_okay=False)] = None,
@@ -78,11 +79,19 @@ def run(plan: Plan, jobs: int) -> list[SeedRun]:
         ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
     ):
         task = progress.add_task("living through worlds", total=len(plan.seeds))
-        waiting = [pool.submit(run_seed, plan, replace(plan.world, seed=seed)) for seed in plan.seeds]
+        waiting = [pool.submit(kept_or_run, plan, replace(plan.world, seed=seed)) for seed in plan.seeds]
         for done in as_completed(waiting):
             done.result()
             progress.advance(task)
     return [each.result() for each in waiting]
+
+
+def kept_or_run(plan: Plan, world: WorldSettings) -> SeedRun:
+    """The run of one world: as kept, or lived through now and kept."""
+    path = path_of(plan, world)
+    if not path.is_file():
+        save(path, run_seed(plan, world))
+    return load(path)
 
 
 def figures(plan: Plan, runs: list[SeedRun]) -> dict[str, object]:

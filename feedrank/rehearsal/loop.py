@@ -17,6 +17,7 @@ from feedrank.simulator.measure import standard_policies
 from feedrank.simulator.settings import WorldSettings
 from feedrank.simulator.visits import PolicyFeeds, Visits, play
 from feedrank.simulator.world import World
+from feedrank.training.train import git_commit
 
 SERVICE, TRENDING, ORACLE = "service", "trending", "oracle"
 FREE = ("trending", "oracle")  # also run without the rule that a feed tells a story once
@@ -33,7 +34,7 @@ class Plan:
     days: int
     world: WorldSettings
     encoder: str
-    cache: Path  # of vectors
+    cache: Path  # of vectors and of finished runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class SeedRun:
     nights: Sequence[Night]
     rank_ms: tuple[float, float]  # median and 95th percentile of a Rank call, in-process
     degraded: int  # replies
+    commit: str  # of the code that ran
 
 
 def service_settings(models_dir: Path, encoder: str, world: WorldSettings) -> Settings:
@@ -106,4 +108,4 @@ def run_seed(plan: Plan, settings: WorldSettings) -> SeedRun:
         for trained, seconds in zip(journal.trained, journal.training_s, strict=True)
     ]
     middle, slow = np.quantile(journal.rank_ms, (0.5, 0.95)).tolist()
-    return SeedRun(settings.seed, arms, nights, (middle, slow), journal.degraded)
+    return SeedRun(settings.seed, arms, nights, (middle, slow), journal.degraded, git_commit())

@@ -52,6 +52,7 @@ def page(plan: Plan, runs: Sequence[SeedRun], command: str) -> Page:
             ("each", f"{world.users:,} readers, {world.items:,} articles over {world.days} days"),
             ("days played", str(plan.days)),
             ("text vectors", plan.encoder),
+            ("code", ", ".join(sorted({run.commit[:12] or "unknown" for run in runs}))),
         ),
         (
             Section(

@@ -26,19 +26,23 @@ from feedrank.registry import Registry
 from feedrank.serving.activation import activate
 from feedrank.serving.publisher import Publisher
 from feedrank.serving.ranking import Ranking
-from feedrank.serving.slate_writer import SlateWriter
 from feedrank.settings import DataSettings, Settings
 from feedrank.simulator.visits import Ask
 from feedrank.simulator.world import World
+from feedrank.store import StoredSlate
 from feedrank.store.sqlite import SqliteStore
+from feedrank.training.dataset import Dataset, joined
 from feedrank.training.fit import FitParams
-from feedrank.training.train import Assignment, Trained, train
+from feedrank.training.period import BEGINNING
+from feedrank.training.train import Assignment, Trained, collect, train_on
 from feedrank.types import HOUR, I64, Event, Item, Micros, WriteResult
 
 MODEL = "nightly"
+# Learnt from what was shown alone: see docs/adr/0018-nights-learn-from-what-was-shown.md.
+NIGHTLY = FitParams(objective="binary", learning_rate=0.06, max_rounds=200, patience=20, num_threads=1)
 EMBEDDED_AT_ONCE = 64
 READ = 5_000  # records read from the log at a time
-FLUSH_S = 60.0  # slates of a day are on disk long before
+SLATES = 200  # written at a time
 SWAP_S = 60.0  # verifying a model starts a child process, which on a busy machine takes seconds
 
 
@@ -62,6 +66,23 @@ class Journal:
     degraded: int = 0
 
 
+class _HeldSlates:
+    """Slates of a day, written together at its end: nobody reads them before, and a simulated day does not crash."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._held: list[StoredSlate] = []
+
+    def put(self, slate: StoredSlate) -> None:
+        self._held.append(slate)
+
+    def flush(self) -> None:
+        """Writes all that is held."""
+        for start in range(0, len(self._held), SLATES):
+            self._store.append_slates(self._held[start : start + SLATES])
+        self._held.clear()
+
+
 class RehearsedService:
     """A service that starts empty. One at a time a folder; `close` it. Implements `feedrank.simulator.visits.Feeds`."""
 
@@ -77,9 +98,12 @@ class RehearsedService:
             self.store, self._registry, settings, DataSettings(), folder / "data", self.clock, _unobserved
         )
         self._publisher.start(follow=False)
-        self._tokens = PageTokens(secrets.token_bytes(32), settings.page_token_minutes)
-        self._open_slates()
+        tokens = PageTokens(secrets.token_bytes(32), settings.page_token_minutes)
+        self._slates = _HeldSlates(self.store)
+        self._ranking = Ranking(self.store, tokens, self._slates, settings.slate_sampling, self.clock)
         self._articles = 0  # published so far
+        self._learnt: list[Dataset] = []  # of each night
+        self._learnt_until: Micros = BEGINNING
         _landed(self.store.append_users(list(world.users()), self.clock.now))
 
     def rank(self, ask: Ask) -> I64:
@@ -110,13 +134,15 @@ class RehearsedService:
         _landed(self.store.append_events(events, self.clock.now))
 
     def end_day(self, midnight: Micros) -> None:
-        """Trains on every slate so far and activates what comes of it."""
+        """Trains on every slate so far, each replayed on its own night, and activates what comes of it."""
         self._advance(midnight)
-        self._slates.close(FLUSH_S)
-        self._open_slates()
+        self._slates.flush()
         began = time.perf_counter()
-        assignment = Assignment(MODEL, until=midnight, params=FitParams(num_threads=1))
-        trained = train(self.store, self._registry, assignment, self._settings.champion)
+        today, space = collect(self.store, Assignment(MODEL, self._learnt_until, midnight))
+        self._learnt.append(today.judged())
+        self._learnt_until = midnight
+        assignment = Assignment(MODEL, until=midnight, params=NIGHTLY)
+        trained = train_on(joined(self._learnt), space, self._registry, assignment, self._settings.champion)
         self.journal.training_s.append(time.perf_counter() - began)
         self.journal.trained.append(trained)
         activate(self.store, self._registry, trained.reference, self._settings.champion, "trained tonight", self.clock)
@@ -124,13 +150,9 @@ class RehearsedService:
 
     def close(self) -> None:
         """Flushes slates and closes the store."""
-        self._slates.close(FLUSH_S)
+        self._slates.flush()
         self._publisher.stop()
         self.store.close()
-
-    def _open_slates(self) -> None:
-        self._slates = SlateWriter(self.store)
-        self._ranking = Ranking(self.store, self._tokens, self._slates, self._settings.slate_sampling, self.clock)
 
     def _advance(self, now: Micros) -> None:
         """Moves the clock, publishes the articles due, embeds what waits, and has the publisher follow."""

@@ -17,7 +17,7 @@ from feedrank.pipeline.slates import slate_of
 from feedrank.pipeline.stages import Query
 from feedrank.pipeline.trace import trace
 from feedrank.serving import metrics
-from feedrank.serving.slate_writer import SlateWriter
+from feedrank.serving.slate_writer import Slates
 from feedrank.serving.view import View
 from feedrank.store import LogStore, StoredSlate
 from feedrank.types import Context, Micros, Personalization, UserId
@@ -39,7 +39,7 @@ class Ranking:
         self,
         store: LogStore,
         tokens: PageTokens,
-        slates: SlateWriter,
+        slates: Slates,
         sampling: float,
         clock: Callable[[], Micros],
     ) -> None:

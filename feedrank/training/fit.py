@@ -37,13 +37,14 @@ class FitParams:
     patience: int = 60  # rounds without a better AUC before giving up; the curve is flat and noisy near its top
     default_rounds: int = 150  # where there is too little to choose by
     selection_share: float = 0.15  # of the impressions, the last in time: about a day of a week
+    objective: str = "lambdarank"  # or another of LightGBM's that gives a margin to rank by, as "binary"
     seed: int = 1
     num_threads: int = 0  # 0: by the size of the data, see `threads_for`. The model does not depend on it
 
     def lightgbm(self, rows: int) -> dict[str, str | int | float | bool]:
         """LightGBM's own names, for a data set of so many rows."""
         return {
-            "objective": "lambdarank",
+            "objective": self.objective,
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
             "min_data_in_leaf": self.min_data_in_leaf,

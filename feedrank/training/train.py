@@ -6,7 +6,7 @@ Knows nothing of terminals, and looks at nothing later than the end of its perio
 
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -69,18 +69,25 @@ def train(
 
     InvalidInput where the log holds nothing to learn from, RegistryError if the version cannot be kept.
     """
-    wanted = check_names(assignment.features) or steady()
     registry.check_new(assignment.name)
-    dataset, space = _dataset(store, assignment, wanted, watch)
-    features = varying(wanted, dataset.rows)
+    dataset, space = collect(store, assignment, watch)
+    return train_on(dataset, space, registry, assignment, champion, watch)
+
+
+def train_on(
+    dataset: Dataset, space: str, registry: Registry, assignment: Assignment, champion: str, watch: Watch = unwatched
+) -> Trained:
+    """`train` on what `collect` gave, of one stretch of the log or of several joined. Raises as `train` does."""
+    features = varying(dataset.features, dataset.rows)
     if not features:
         raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
     fitted = fit(dataset, features, assignment.params, watch("fitting", None))
     return _publish(registry, assignment, space, dataset, fitted, champion)
 
 
-def _dataset(store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch) -> tuple[Dataset, str]:
+def collect(store: LogStore, assignment: Assignment, watch: Watch = unwatched) -> tuple[Dataset, str]:
     """The rows to learn from and their vector space. The log, far larger than they are, is let go of on return."""
+    features = check_names(assignment.features) or steady()
     reading = watch("reading the log", store.position())
     period = read_period(
         store, assignment.start, assignment.until, space=assignment.space, blind=True, progress=reading
