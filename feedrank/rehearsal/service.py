@@ -136,7 +136,7 @@ class RehearsedService:
     def end_day(self, midnight: Micros) -> None:
         """Trains on every slate so far, each replayed on its own night, and activates what comes of it."""
         self._advance(midnight)
-        self._slates.flush()
+        self.flush()
         began = time.perf_counter()
         today, space = collect(self.store, Assignment(MODEL, self._learnt_until, midnight))
         self._learnt.append(today.judged())
@@ -148,9 +148,13 @@ class RehearsedService:
         activate(self.store, self._registry, trained.reference, self._settings.champion, "trained tonight", self.clock)
         self._await(trained.reference)
 
+    def flush(self) -> None:
+        """Writes the slates held so far."""
+        self._slates.flush()
+
     def close(self) -> None:
         """Flushes slates and closes the store."""
-        self._slates.flush()
+        self.flush()
         self._publisher.stop()
         self.store.close()
 

@@ -1,8 +1,8 @@
 """A tiny world that the service has lived through, made once."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,29 @@ from feedrank.rehearsal.loop import service_settings
 from feedrank.rehearsal.service import RehearsedService
 from feedrank.rehearsal.vectors import KnownTexts, texts_of
 from feedrank.simulator import World, WorldSettings
-from feedrank.simulator.visits import Visits, play
+from feedrank.simulator.visits import Ask, Visits, play
+from feedrank.types import I64, Event, Micros
 
 TINY = WorldSettings(users=40, items=300, days=2, seed=3, sessions_per_day=3.0)
 DIMENSIONS = 24
+
+
+@dataclass(slots=True)
+class Watched:
+    """A service that remembers what it was asked and what it served."""
+
+    service: RehearsedService
+    served: list[tuple[Ask, I64]] = field(default_factory=list)
+
+    def rank(self, ask: Ask) -> I64:
+        self.served.append((ask, self.service.rank(ask)))
+        return self.served[-1][1]
+
+    def observe(self, events: Sequence[Event]) -> None:
+        self.service.observe(events)
+
+    def end_day(self, midnight: Micros) -> None:
+        self.service.end_day(midnight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +43,7 @@ class Lived:
 
     world: World
     service: RehearsedService
+    served: list[tuple[Ask, I64]]
     visits: Visits
 
 
@@ -51,6 +71,8 @@ def encoder(tiny_world: World) -> KnownTexts:
 def lived(tiny_world: World, encoder: KnownTexts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     folder: Path = tmp_path_factory.mktemp("lived")
     service = RehearsedService(tiny_world, folder, service_settings(folder / "models", "none", TINY), encoder)
-    visits = play(tiny_world, TINY.days, service)
-    yield Lived(tiny_world, service, visits)
+    watched = Watched(service)
+    visits = play(tiny_world, TINY.days, watched)
+    service.flush()
+    yield Lived(tiny_world, service, watched.served, visits)
     service.close()
