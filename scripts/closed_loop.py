@@ -1,5 +1,6 @@
 """Lets the service live through simulated days: it starts empty, serves, logs, retrains every night; is it worth it?"""
 
+import math
 import shlex
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -103,16 +104,22 @@ def figures(plan: Plan, runs: list[SeedRun]) -> dict[str, object]:
         "world": asdict(plan.world),
         "encoder": plan.encoder,
         "reached": found.reached,
-        "service_over_trending": [asdict(i) for i in ratio(runs, TRENDING, plan.days).days],
-        "service_over_oracle": [asdict(i) for i in ratio(runs, ORACLE, plan.days).days],
+        "service_over_trending": [_known(asdict(i)) for i in ratio(runs, TRENDING, plan.days).days],
+        "service_over_oracle": [_known(asdict(i)) for i in ratio(runs, ORACLE, plan.days).days],
         "clicks_per_session": {
             name: {str(each.seed): by_day(each.arms[name], plan.days).tolist() for each in runs}
             for name in runs[0].arms
         },
         "ineligible": {name: sum(each.arms[name].ineligible for each in runs) for name in runs[0].arms},
         "rank_ms": {str(each.seed): each.rank_ms for each in runs},
-        "nights": {str(each.seed): [asdict(night) for night in each.nights] for each in runs},
+        "nights": {str(each.seed): [_known(asdict(night)) for night in each.nights] for each in runs},
+        "commits": sorted({each.commit for each in runs}),
     }
+
+
+def _known(values: dict[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN: what is undefined, as the interval of a single seed, is null."""
+    return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
 if __name__ == "__main__":

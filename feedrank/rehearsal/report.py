@@ -39,8 +39,8 @@ def page(plan: Plan, runs: Sequence[SeedRun], command: str) -> Page:
     found = verdict(runs, plan.days)
     detail = (
         f"On day {plan.days}, the service gets {found.lift.mean:.2f} times the clicks per session of trending "
-        f"({_interval(found.lift)}; wanted: {LIFT_WANTED}) and {found.share.mean:.1%} of the oracle's "
-        f"({_percent(found.share)}; wanted: {SHARE_WANTED:.0%}). Intervals are over {len(runs)} seeds."
+        f"{_interval(found.lift)}, where {LIFT_WANTED} is wanted, and {found.share.mean:.1%} of the oracle's "
+        f"{_percent(found.share)}, where {SHARE_WANTED:.0%} is wanted. Intervals are of 95% over {len(runs)} seeds."
     )
     headline = "Both targets are reached" if found.reached else "Not both targets are reached"
     world = plan.world
@@ -127,7 +127,12 @@ def _ratio_plot(runs: Sequence[SeedRun], other: str, days: int) -> Plot:
         error_y=_bars(found.days),
         line={"color": BLUE, "width": 3},
     )
-    figure.add_hline(y=_WANTED[other], line={"color": VERMILION, "dash": "dash"}, annotation_text="wanted")
+    figure.add_hline(
+        y=_WANTED[other],
+        line={"color": VERMILION, "dash": "dash"},
+        annotation_text="wanted",
+        annotation_position="top left",
+    )
     figure.update_layout(showlegend=False, height=320)
     figure.update_xaxes(title="day", dtick=1)
     figure.update_yaxes(title=f"service / {other}", rangemode="tozero")

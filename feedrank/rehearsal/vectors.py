@@ -6,6 +6,7 @@ log.
 """
 
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -58,9 +59,8 @@ def load_vectors(world: World, encoder: str, folder: Path) -> KnownTexts | None:
         return None
     path = folder / f"vectors-{_key(world.settings, space)}.npy"
     if not path.is_file():
-        settings = world.settings
-        sizes = (settings.users, settings.items, settings.days, settings.seed)
-        command = [sys.executable, "-m", "feedrank.rehearsal.vectors", encoder, str(path), *map(str, sizes)]
+        settings = json.dumps(asdict(world.settings))
+        command = [sys.executable, "-m", "feedrank.rehearsal.vectors", encoder, str(path), settings]
         if subprocess.run(command, check=False).returncode != 0:
             raise Unavailable(f"the texts of world {settings.seed} could not be embedded; its message is above")
     return KnownTexts(space, texts_of(world), np.load(path, allow_pickle=False))
@@ -70,16 +70,9 @@ def _key(settings: WorldSettings, space: str) -> str:
     return hashlib.sha256(repr((asdict(settings), space)).encode()).hexdigest()[:16]
 
 
-def main(
-    encoder: str,
-    path: Path,
-    users: int,
-    items: int,
-    days: int,
-    seed: Annotated[int, typer.Argument(help="Of the world.")],
-) -> None:
+def main(encoder: str, path: Path, settings: Annotated[str, typer.Argument(help="Of the world, as JSON.")]) -> None:
     """Embeds all texts of a world into a file of (n, d) float32."""
-    texts = texts_of(World.build(WorldSettings(users=users, items=items, days=days, seed=seed)))
+    texts = texts_of(World.build(WorldSettings(**json.loads(settings))))
     loaded = load_encoder(encoder, threads=1)
     if loaded is None:
         raise InvalidInput("there is nothing to embed with: the encoder is 'none'")
