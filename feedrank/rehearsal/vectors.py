@@ -62,7 +62,7 @@ def load_vectors(world: World, encoder: str, folder: Path) -> KnownTexts | None:
         settings = json.dumps(asdict(world.settings))
         command = [sys.executable, "-m", "feedrank.rehearsal.vectors", encoder, str(path), settings]
         if subprocess.run(command, check=False).returncode != 0:
-            raise Unavailable(f"the texts of world {settings.seed} could not be embedded; its message is above")
+            raise Unavailable(f"the texts of world {world.settings.seed} could not be embedded; its message is above")
     return KnownTexts(space, texts_of(world), np.load(path, allow_pickle=False))
 
 

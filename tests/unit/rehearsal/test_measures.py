@@ -21,7 +21,11 @@ def visits(rate: float, rng: np.random.Generator, users: int = 30) -> Visits:
     sessions = DAYS * users * 4
     days = np.sort(rng.integers(0, DAYS, sessions))
     return Visits(
-        rng.integers(0, users, sessions), days, np.ones(sessions, np.int64), rng.poisson(rate, sessions) * 1.0, 0
+        rng.integers(0, users, sessions),
+        days,
+        np.ones(sessions, np.int64),
+        rng.poisson(rate, sessions).astype(np.float64),
+        0,
     )
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ class Watched(PolicyFeeds):
         self.slates.append(super().rank(ask))
         return self.slates[-1]
 
-    def observe(self, events: list[Event]) -> None:  # type: ignore[override]
+    def observe(self, events: Sequence[Event]) -> None:
         self.told += events
         self.times += [(event.time, "told") for event in events]
 
