@@ -9,10 +9,10 @@ from rich.table import Table
 from feedrank.training.ablate import BASE, ROUNDS, ablate, variants
 from feedrank.training.bootstrap import Interval
 from feedrank.training.console import console_for, opened, reported_errors, watching, write_json
-from feedrank.training.feature_choice import check_names, read_names, steady, varying
+from feedrank.training.feature_choice import read_names, varying
 from feedrank.training.period import AUTO_SPACE, BEGINNING, END
 from feedrank.training.times import parse_time
-from feedrank.training.train import Assignment, training_dataset
+from feedrank.training.train import Assignment, collect
 from feedrank.types import SECOND
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
@@ -46,11 +46,11 @@ def main(
             parse_time(until) if until else END,
             round(counter_delay * SECOND),
             space,
+            features=read_names(features) if features else (),
         )
-        wanted = check_names(read_names(features)) if features else steady()
         with opened(data_dir) as store, watching() as watch:
-            dataset, _ = training_dataset(store, assignment, wanted, watch)
-            names = varying(wanted, dataset.rows)
+            dataset, _ = collect(store, assignment, watch)
+            names = varying(dataset.features, dataset.rows)
             fitting = watch("fitting variants", len(variants(names, assignment.params)))
             base, effects = ablate(dataset, names, assignment.params, seed, fitting)
         figures = ", ".join(f"{form} {auc:.4f}" for form, auc in base.items())

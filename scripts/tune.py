@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from feedrank.training.console import console_for, opened, reported_errors, watching, write_json
-from feedrank.training.feature_choice import check_names, read_names, steady, varying
+from feedrank.training.feature_choice import read_names, varying
 from feedrank.training.period import AUTO_SPACE, BEGINNING, END
 from feedrank.training.times import parse_time
-from feedrank.training.train import Assignment, training_dataset
+from feedrank.training.train import Assignment, collect
 from feedrank.training.tune import SEEDS, tune, write_params
 from feedrank.types import SECOND
 
@@ -47,12 +47,12 @@ def main(
             parse_time(until) if until else END,
             round(counter_delay * SECOND),
             space,
+            features=read_names(features) if features else (),
         )
-        wanted = check_names(read_names(features)) if features else steady()
         with opened(data_dir) as store, watching() as watch:
-            dataset, _ = training_dataset(store, assignment, wanted, watch)
+            dataset, _ = collect(store, assignment, watch)
             deadline = time.time_ns() // 1000 + round(minutes * 60 * SECOND)
-            names = varying(wanted, dataset.rows)
+            names = varying(dataset.features, dataset.rows)
             found = tune(dataset, names, assignment.params, study, deadline, watch("trials", None))
         write_params(out, found.params)
         console.print(

@@ -51,7 +51,14 @@ def gather(state: State, candidates: I32, profile: Profile, context: Context, no
     compared = _compared(state, profile, space)
     # Whether the store still has older views is no business of a feature.
     start = int(np.searchsorted(profile.viewed_times, now - VIEWS_KEPT_DAYS * DAY))
-    views = ViewColumns(profile.viewed_rows[start:], profile.viewed_times[start:], profile.viewed_sessions[start:])
+    viewed = profile.viewed_rows[start:]
+    named = viewed < state.catalog.rows
+    views = ViewColumns(
+        viewed,
+        profile.viewed_times[start:],
+        profile.viewed_sessions[start:],
+        _codes(state, np.where(named, viewed, 0)) * named[:, None].astype(np.int32),
+    )
     requests = _request(state, profile, context, now, recent)
     sizes = (len(candidates), len(history.rows), len(views.rows), len(compared.times))
     return Raw(items, history, views, compared, requests, *(np.array([0, size]) for size in sizes))

@@ -59,11 +59,12 @@ class HistoryColumns:
 
 @dataclass(frozen=True, slots=True)
 class ViewColumns:
-    """One entry an item view, oldest first, shape (v,)."""
+    """One entry an item view, oldest first, shape (v, ...)."""
 
     rows: I32
     times: I64
     sessions: I64
+    codes: I32  # (v, len(CODED))
 
 
 @dataclass(frozen=True, slots=True)

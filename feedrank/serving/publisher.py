@@ -93,8 +93,8 @@ class Publisher:
         rules = () if self._rulebook.problem is None else (self._rulebook.problem,)
         return (*self._problems.values(), *rules, *self._laboratory.problems)
 
-    def start(self) -> None:
-        """Loads, catches up, publishes the first view and begins to follow the log."""
+    def start(self, *, follow: bool = True) -> None:
+        """Loads, catches up, publishes the first view and begins to follow the log; without `follow`, `turn` does."""
         live = self._snapshots.load_live()
         self._rulebook.look()
         self._laboratory.look()  # what it records is among what is caught up with
@@ -110,7 +110,9 @@ class Publisher:
         self._live = live
         self._make_lists()
         self._publish()
-        self._thread.start()
+        self._refreshed_at = self._clock()
+        if follow:
+            self._thread.start()
 
     def stop(self) -> None:
         """Stops following and writes a snapshot of what was folded."""
@@ -120,23 +122,26 @@ class Publisher:
             self._write_snapshot()
         self._loader.shutdown(cancel_futures=True)
 
+    def turn(self) -> None:
+        """One round of following: takes up what the log holds by now, and publishes it. For one thread at a time."""
+        facts = self._live.follow(self._store)
+        changed = self._heed(facts)
+        idle_s = (self._clock() - self._refreshed_at) / SECOND
+        new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)
+        due = idle_s >= self._settings.refresh_s or (new_items and idle_s >= REST * self._lists_cost_s)
+        if due:
+            self._refresh()
+            self._refreshed_at = self._clock()
+        loaded = self._laboratory.take_loaded()
+        if self._take_loaded() or loaded or due or changed:
+            self._publish()
+        self._problems.pop("publisher", None)
+
     def _run(self) -> None:
-        refreshed = self._clock()
         while not self._stop.is_set():
             try:
                 self._store.wait(self._live.position, timeout_s=self._settings.refresh_s / 4)
-                facts = self._live.follow(self._store)
-                changed = self._heed(facts)
-                idle_s = (self._clock() - refreshed) / SECOND
-                new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)
-                due = idle_s >= self._settings.refresh_s or (new_items and idle_s >= REST * self._lists_cost_s)
-                if due:
-                    self._refresh()
-                    refreshed = self._clock()
-                loaded = self._laboratory.take_loaded()
-                if self._take_loaded() or loaded or due or changed:
-                    self._publish()
-                self._problems.pop("publisher", None)
+                self.turn()
             except Exception:
                 log.exception("following the log failed; trying again")
                 self._problems["publisher"] = "following the log failed; see the worker's log"

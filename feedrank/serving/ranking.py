@@ -22,7 +22,7 @@ from feedrank.pipeline.trace import trace
 from feedrank.serving import metrics
 from feedrank.serving.lanes import Lane
 from feedrank.serving.shadow import Shadows
-from feedrank.serving.slate_writer import SlateWriter
+from feedrank.serving.slate_writer import Slates
 from feedrank.serving.trials import Arm
 from feedrank.serving.view import View
 from feedrank.store import LogStore, StoredSlate
@@ -46,7 +46,7 @@ class Ranking:
         self,
         store: LogStore,
         tokens: PageTokens,
-        slates: SlateWriter,
+        slates: Slates,
         shadows: Shadows,
         sampling: float,
         clock: Callable[[], Micros],

@@ -8,6 +8,7 @@ import logging
 import queue
 import threading
 import time
+from typing import Protocol
 
 from feedrank.errors import FeedRankError
 from feedrank.store import LogStore, StoredSlate
@@ -17,6 +18,14 @@ log = logging.getLogger(__name__)
 BATCH = 200
 WAIT_S = 0.2  # the fraction of a second a crash may lose
 BACKLOG = 20_000  # slates held while the disk is slow; beyond it new ones are dropped and counted
+
+
+class Slates(Protocol):
+    """Takes slates behind the reply."""
+
+    def put(self, slate: StoredSlate) -> None:
+        """Takes a slate without making its caller wait."""
+        ...
 
 
 class SlateWriter:

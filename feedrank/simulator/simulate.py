@@ -6,39 +6,17 @@ Knows nothing of how a policy ranks or how readers decide.
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from feedrank.simulator.clicks import respond, search
+from feedrank.simulator.memory import Memory
 from feedrank.simulator.policies import Policy
 from feedrank.simulator.sessions import Session, plan_sessions
 from feedrank.simulator.world import Stream, World, stream
-from feedrank.types import I64, SECOND, Action, Event, Micros
+from feedrank.types import SECOND, Event, Micros
 
-SHOWN_ENOUGH = 3  # an article shown this often without a click is not shown again
 PAUSE = 5 * SECOND  # between a slate and the next one of a session
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What one reader's feeds must respect, by item or story number."""
-
-    read_stories: set[int] = field(default_factory=set)
-    gone: set[int] = field(default_factory=set)  # read, hidden or shown often enough
-    shown: dict[int, int] = field(default_factory=dict)
-
-    def note(self, world: World, events: list[Event], slate: I64) -> None:
-        for item in slate.tolist():
-            self.shown[item] = self.shown.get(item, 0) + 1
-            if self.shown[item] >= SHOWN_ENOUGH:
-                self.gone.add(item)
-        for event in events:
-            if event.action in (Action.CLICK, Action.HIDE):
-                item = world.item_number(event.item_id)
-                self.gone.add(item)
-                if event.action is Action.CLICK:
-                    self.read_stories.add(int(world.articles.story[item]))
 
 
 def simulate(world: World, policy: Policy) -> Iterator[Event]:
@@ -47,7 +25,7 @@ def simulate(world: World, policy: Policy) -> Iterator[Event]:
     Equal worlds and equal policies give equal events. The policy observes each event before the first slate after it.
     """
     rng = stream(world.settings, Stream.RESPONSES)
-    memories = [_Memory() for _ in range(len(world.readers))]
+    memories = [Memory() for _ in range(len(world.readers))]
     pending: list[tuple[Micros, str, Event]] = []
     for session in plan_sessions(world):
         due = list(_due(pending, session.starts_at))
@@ -65,7 +43,7 @@ def _due(pending: list[tuple[Micros, str, Event]], before: Micros | None) -> Ite
         yield heapq.heappop(pending)[2]
 
 
-def _play(world: World, policy: Policy, session: Session, memory: _Memory, rng: np.random.Generator) -> list[Event]:
+def _play(world: World, policy: Policy, session: Session, memory: Memory, rng: np.random.Generator) -> list[Event]:
     """The events of one session."""
     user_id = world.user_ids[session.user]
     session_id = f"s{world.settings.seed}-{user_id}-{session.number:04d}"

@@ -34,6 +34,7 @@ class Stream(IntEnum):
     SESSIONS = 7
     RESPONSES = 8
     POLICY = 9
+    ANSWERS = 10
 
 
 def stream(settings: WorldSettings, which: Stream) -> np.random.Generator:

@@ -95,6 +95,29 @@ class Dataset:
         return self.take(np.ones(len(self), np.bool_), self.seen)
 
 
+def joined(parts: Sequence[Dataset]) -> Dataset:
+    """Data sets of the same features over consecutive stretches of time as one. ValueError for none, or if not so."""
+    if not parts or any(part.features != parts[0].features for part in parts):
+        raise ValueError("data sets to join must be of the same features, and at least one")
+    times = np.concatenate([part.times for part in parts])
+    if (np.diff(times) < 0).any():
+        raise ValueError("data sets to join must follow one another in time")
+    sizes = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Dataset(
+        parts[0].features,
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.seen for part in parts]),
+        np.concatenate([part.item_rows for part in parts]),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
+        times,
+        np.concatenate([part.forms for part in parts]),
+        tuple(name for part in parts for name in part.request_ids),
+        tuple(name for part in parts for name in part.user_ids),
+        np.concatenate([part.grades for part in parts]),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How the past is seen: the counter delay of imported records, and the vector space."""

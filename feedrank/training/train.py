@@ -6,7 +6,7 @@ Knows nothing of terminals, and looks at nothing later than the end of its perio
 
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -73,20 +73,25 @@ def train(
 
     InvalidInput where the log holds nothing to learn from, RegistryError if the version cannot be kept.
     """
-    wanted = check_names(assignment.features) or steady()
     registry.check_new(assignment.name)
-    dataset, space = training_dataset(store, assignment, wanted, watch)
-    features = varying(wanted, dataset.rows)
+    dataset, space = collect(store, assignment, watch)
+    return train_on(dataset, space, registry, assignment, champion, watch)
+
+
+def train_on(
+    dataset: Dataset, space: str, registry: Registry, assignment: Assignment, champion: str, watch: Watch = unwatched
+) -> Trained:
+    """`train` on what `collect` gave, of one stretch of the log or of several joined. Raises as `train` does."""
+    features = varying(dataset.features, dataset.rows)
     if not features:
         raise InvalidInput("no feature varies over these impressions: there is nothing to rank by")
     fitted = fit(dataset, features, assignment.params, watch("fitting", None))
     return _publish(registry, assignment, space, dataset, fitted, champion)
 
 
-def training_dataset(
-    store: LogStore, assignment: Assignment, features: Sequence[str], watch: Watch = unwatched
-) -> tuple[Dataset, str]:
+def collect(store: LogStore, assignment: Assignment, watch: Watch = unwatched) -> tuple[Dataset, str]:
     """The rows to learn from and their vector space. The log, far larger than they are, is let go of on return."""
+    features = check_names(assignment.features) or steady()
     reading = watch("reading the log", store.position())
     period = read_period(
         store, assignment.start, assignment.until, space=assignment.space, blind=True, progress=reading
@@ -95,7 +100,11 @@ def training_dataset(
     view = View(assignment.counter_delay, period.space, logged, Padding(store, load_data_settings(store)))
     examples = training_mix(period.examples)
     replaying = watch("replaying impressions", len(examples))
-    return build(period.facts, examples, view, features, replaying), period.space
+    dataset = build(period.facts, examples, view, features, replaying)
+    padded = np.repeat(dataset.forms == Form.PADDED, np.diff(dataset.offsets))
+    # What a served slate did not show is what the ranker in force put low: as negatives it would teach the next one to
+    # agree with the last (ADR 0018).
+    return dataset.take(np.ones(len(dataset), np.bool_), dataset.seen | padded), period.space
 
 
 def _publish(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -165,6 +166,37 @@ def test_freshness_counts_from_publication_else_from_first_sight() -> None:
     assert column(raw, "last_click_hours") == about([math.nan, 27, math.nan, math.nan])
     assert column(raw, "title_chars") == about([5, 0, math.nan, 0])
     assert column(raw, "body_chars") == about([3, 0, math.nan, 0])
+
+
+def test_lift_compares_readiness_for_a_kind_with_readiness_for_anything() -> None:
+    log = FactLog()
+    for item, category in (("a", "sports"), ("b", "sports"), ("c", "politics"), ("d", "")):
+        log.upsert(item, T0, category=category)
+    for hour, item in enumerate(("a", "a", "b", "c", "d"), 1):
+        log.event(Action.VIEW, "u", item, T0 + hour * HOUR)
+    log.event(Action.CLICK, "u", "a", T0 + 6 * HOUR)
+    log.event(Action.CLICK, "u", "e", T0 + 7 * HOUR)  # never shown: no sign of readiness
+    log.event(Action.VIEW, "v", "c", T0 + 7 * HOUR)  # someone else's
+    log.upsert("f", T0, category="culture")
+    raw = raw_of(log, rows(0, 1, 2, 3, 5))
+    usual = (2 + 0.05 * 20) / (5 + 20)  # both views of a, of five
+    sports, politics = (2 + 20 * usual) / (3 + 20) / usual, (0 + 20 * usual) / (1 + 20) / usual
+    assert column(raw, "category_lift") == about([sports, sports, politics, math.nan, 1])
+    assert column(raw_of(log, rows(0), user="nobody"), "category_lift") == about([1])
+
+
+def test_lift_of_a_brute_force(busy: Raw) -> None:
+    views = replace(busy.views, rows=np.where(np.arange(len(busy.views.rows)) % 3 == 0, 999, busy.views.rows))
+    busy, read = replace(busy, views=views), set(busy.history.rows.tolist())
+    hits = [row in read for row in views.rows.tolist()]
+    assert any(hits) and not all(hits)
+    usual = (sum(hits) + 1) / (len(hits) + 20)
+    for k, name in enumerate(("category", "subcategory", "author", "source")):
+        expected = []
+        for code in busy.items.codes[:, k].tolist():
+            mine = [hit for hit, other in zip(hits, views.codes[:, k].tolist(), strict=True) if other == code]
+            expected.append((sum(mine) + 20 * usual) / (len(mine) + 20) / usual if code > 0 else math.nan)
+        assert column(busy, f"{name}_lift") == about(expected)
 
 
 def test_affinity_is_the_share_of_decayed_dwell_weighted_reading() -> None:

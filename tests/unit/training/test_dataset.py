@@ -10,7 +10,7 @@ from feedrank.errors import InvalidInput
 from feedrank.features import NAMES, compute
 from feedrank.records import Fact
 from feedrank.training import dataset as module
-from feedrank.training.dataset import Dataset, View, build, logged_rows
+from feedrank.training.dataset import Dataset, View, build, joined, logged_rows
 from feedrank.training.forms import Form, outdated
 from feedrank.training.impressions import Example, imported_examples
 from feedrank.training.labels import Answers
@@ -55,6 +55,19 @@ def test_only_what_was_asked_for_is_computed_in_that_order(everything: Period) -
     np.testing.assert_array_equal(some.rows, whole.columns(("ctr_6h", "age_hours")))
     with pytest.raises(InvalidInput, match="no column 'ctr_1h'"):
         some.columns(("ctr_1h",))
+
+
+def test_nights_joined_are_the_whole(everything: Period) -> None:
+    whole = build(everything.facts, everything.examples[:30], View())
+    early = np.arange(30) < 12
+    again = joined([whole.take(early), whole.take(~early)])
+    for name in ("rows", "labels", "seen", "item_rows", "offsets", "times"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
+    assert (again.features, again.request_ids, again.user_ids) == (whole.features, whole.request_ids, whole.user_ids)
+    with pytest.raises(ValueError, match="follow one another in time"):
+        joined([whole.take(~early), whole.take(early)])
+    with pytest.raises(ValueError, match="same features"):
+        joined([whole, build(everything.facts, everything.examples[30:35], View(), ("ctr_6h",))])
 
 
 def test_examples_may_come_in_any_order(everything: Period) -> None:
