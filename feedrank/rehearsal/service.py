@@ -26,7 +26,6 @@ from feedrank.registry import Registry
 from feedrank.serving.activation import activate
 from feedrank.serving.publisher import Publisher
 from feedrank.serving.ranking import Ranking
-from feedrank.serving.shadow import Shadows
 from feedrank.settings import DataSettings, Settings
 from feedrank.simulator.visits import Ask
 from feedrank.simulator.world import World
@@ -101,8 +100,7 @@ class RehearsedService:
         self._publisher.start(follow=False)
         tokens = PageTokens(secrets.token_bytes(32), settings.page_token_minutes)
         self._slates = _HeldSlates(self.store)
-        self._shadows = Shadows()  # no experiment asks for any
-        self._ranking = Ranking(self.store, tokens, self._slates, self._shadows, settings.slate_sampling, self.clock)
+        self._ranking = Ranking(self.store, tokens, self._slates, settings.slate_sampling, self.clock)
         self._articles = 0  # published so far
         self._learnt: list[Dataset] = []  # of each night
         self._learnt_until: Micros = BEGINNING
@@ -158,7 +156,6 @@ class RehearsedService:
         """Flushes slates and closes the store."""
         self.flush()
         self._publisher.stop()
-        self._shadows.close(SWAP_S)
         self.store.close()
 
     def _advance(self, now: Micros) -> None:

@@ -47,9 +47,9 @@ class Ranking:
         store: LogStore,
         tokens: PageTokens,
         slates: Slates,
-        shadows: Shadows,
         sampling: float,
         clock: Callable[[], Micros],
+        shadows: Shadows | None = None,  # None: no challenger watches
     ) -> None:
         self._store, self._tokens, self._slates, self._shadows = store, tokens, slates, shadows
         self._sampling = sampling
@@ -68,7 +68,8 @@ class Ranking:
         if not query.dry_run and outcome.selection.order.size:
             metrics.count_exposures(variants_of(query.exposures))
             self._log(view, lane, outcome, asked_at)
-            self._shadows.offer(view.trials, lane, outcome)
+            if self._shadows is not None:
+                self._shadows.offer(view.trials, lane, outcome)
         return feed
 
     def debug(self, view: View, call: RankCall, item_id: str) -> tuple[StageTrace, ...]:

@@ -54,7 +54,7 @@ class Worker:
         self._slates = SlateWriter(store)
         self._publisher = Publisher(store, self._registry, settings, data, data_dir, wall_clock, _observe)
         self._shadows = Shadows()
-        self._ranking = Ranking(store, tokens, self._slates, self._shadows, settings.slate_sampling, wall_clock)
+        self._ranking = Ranking(store, tokens, self._slates, settings.slate_sampling, wall_clock, self._shadows)
         self._housekeeper = Housekeeper(store, wall_clock)
         self._stop = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
