@@ -32,7 +32,7 @@ class GroupExposure:
     merit: float  # quality-weighted supply
     exposure: Interval  # 95% over users
     guarded: bool
-    p: float  # that exposure reaches the floor; Holm-corrected; NaN if not guarded, or of too few users
+    p: float  # that exposure reaches the floor; Holm-corrected; NaN if not guarded, or offered to too few users
 
     @property
     def ratio(self) -> float:
@@ -74,7 +74,9 @@ def group_exposures(
             if not items:
                 continue
             guarded = _is_guarded(grouping.name, value, settings)
-            shortfall = group_against_zero(exposed[:, place] - settings.exposure_floor * merit[:, place], users)
+            offered = merit[:, place] > 0  # requests that had none of the group to show say nothing of it
+            gaps = (exposed - settings.exposure_floor * merit)[offered, place]
+            shortfall = group_against_zero(gaps, users[offered])
             judged = guarded and shortfall.users >= settings.fewest_users
             p = shortfall.p_below(0.0) if judged else float("nan")
             means = float(supply[:, place].mean()), float(merit[:, place].mean())

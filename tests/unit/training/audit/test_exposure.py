@@ -78,6 +78,19 @@ def test_the_alarm_fires_where_small_publishers_are_kept_down() -> None:
     assert alarms(2.0, 0, AuditSettings(guarded=("item age: new",))) == []
 
 
+def test_a_group_that_few_users_could_have_been_shown_is_not_judged() -> None:
+    """Ninety users, of whom three had the one item of a publisher among their candidates and were not shown it."""
+    tops = np.tile(np.arange(1, TOP + 1, dtype=np.int32), (90, 1))
+    pools = [np.arange(0 if u < 3 else 1, TOP + 5, dtype=np.int32) for u in range(90)]
+    offsets = np.concatenate([[0], np.cumsum([len(pool) for pool in pools])])
+    lists = Lists(tops, np.concatenate(pools), offsets, np.full(90, 92 * HOUR), tuple(f"u{u}" for u in range(90)))
+    groupings = item_groupings(background(), np.arange(ITEMS, dtype=np.int32))
+    found = group_exposures(lists, groupings, np.full(ITEMS, 0.1), AuditSettings())
+    alone = next(e for e in found if e.value == "small0")
+    assert alone.exposure.mean == 0.0 and alone.guarded and np.isnan(alone.p)
+    assert not any("small0" in rail.name for rail in exposure_guardrails(found, AuditSettings()))
+
+
 def test_false_alarms_are_as_rare_as_stated_where_exposure_is_just_at_the_floor() -> None:
     proportional = AuditSettings(exposure_floor=1.0)
     rounds = 40
