@@ -1,6 +1,6 @@
 """Exposures: what each experiment made of one slate, and how a slate keeps it.
 
-Whoever analyses an experiment reads slates through `exposures_of` and takes those that are `clean`. Knows nothing of
+Whoever analyses an experiment reads slates through `exposures_of`. Knows nothing of
 definitions or of how variants are assigned.
 """
 

@@ -2,7 +2,7 @@
 
 Radlinski, Kurup, Joachims: "How Does Clickthrough Data Reflect Retrieval Quality?", CIKM 2008. The team with fewer
 picks drafts next; where both have as many, a coin says who. A team drafts the best allowed candidate by its own scores,
-under the same diversity, pins and caps as any feed. Knows nothing of clicks: see `feedrank.experiments.interleaving`.
+under the same diversity, pins and caps as any feed. Knows nothing of clicks.
 """
 
 import numpy as np
