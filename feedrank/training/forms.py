@@ -11,9 +11,9 @@ from feedrank.training.impressions import Example
 from feedrank.training.replay import FOREVER, seed_of
 from feedrank.types import DAY, Micros
 
-# Of imported impressions, every third is also trained on padded, and every third with an outdated log: enough for the
-# trees to learn what both look like, at a bearable cost of replay.
-EVERY = 3
+# Of imported impressions, every third is also trained on padded, and every sixth with an outdated log: enough for the
+# trees to learn what both look like, at a bearable cost of replay. As many outdated as padded ones is worse in every form.
+EVERY, EVERY_OUTDATED = 3, 6
 LAGS = 5  # an outdated log ends at this midnight or one of those before it, up to so many
 
 
@@ -61,10 +61,10 @@ def as_served(examples: Sequence[Example]) -> list[Example]:
 
 
 def training_mix(examples: Sequence[Example]) -> list[Example]:
-    """The examples as shown, a third of the imported ones padded as well, another third with an outdated log."""
+    """The examples as shown, a third of the imported ones padded as well, another sixth with an outdated log."""
     imported = [(e, seed_of(e.impression.request_id)) for e in examples if e.slate is None]
     mixed = [*examples, *padded(e for e, seed in imported if seed % EVERY == 0)]
     for e, seed in imported:
-        if seed % EVERY == 1:
-            mixed += outdated([e], last_midnight(e.impression.time) - seed // EVERY % LAGS * DAY)
+        if seed % EVERY_OUTDATED == 1:
+            mixed += outdated([e], last_midnight(e.impression.time) - seed // EVERY_OUTDATED % LAGS * DAY)
     return mixed

@@ -85,6 +85,13 @@ def _number(frame: Frame) -> AnyArray:
     return np.where(number == NO_NUMBER, np.nan, number.astype(np.float64))
 
 
+def _number_gap(frame: Frame) -> AnyArray:
+    number = _number(frame)
+    highest = np.full(len(frame.sizes), -np.inf)
+    np.maximum.at(highest, frame.request, np.where(np.isnan(number), -np.inf, number))
+    return np.log1p(frame.per_request(highest) - number)
+
+
 def _seen_share(frame: Frame) -> AnyArray:
     shown = (seen.views_by_user(frame) > 0).astype(np.float64)
     return frame.per_request(frame.sum_by_request(frame.request, shown) / np.maximum(frame.sizes, 1))
@@ -111,6 +118,13 @@ FEATURES: tuple[Feature, ...] = (
     *(
         make("number", "the number its id ends with, which most publishers count upwards", _number)
         for make in (_rank, _z)
+    ),
+    Feature(
+        "number_gap",
+        "in_slate",
+        "log(1 + how far its number is below the highest of the slate): an age where nothing else tells one",
+        _number_gap,
+        in_slate=True,
     ),
     _rank("seen", "times shown to this user in 7 d", seen.views_by_user, seen.READS),
     Feature(

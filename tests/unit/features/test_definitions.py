@@ -137,6 +137,9 @@ def test_the_number_of_an_item_is_what_its_id_ends_with() -> None:
     assert numbers == [9, 10, -1, 7, int("9" * 18)]
     found = column(raw_of(log, rows(0, 1, 2, 3)), "rank_number")
     assert found == about([2 / 3, 1, 0, 1 / 3])  # what has none sinks
+    gaps = column(raw_of(log, rows(0, 1, 2, 3)), "number_gap")
+    assert gaps == about([math.log(2), 0, math.nan, math.log(4)])
+    assert np.isnan(column(raw_of(log, rows(2)), "number_gap")).all()
 
 
 def test_what_the_user_was_shown_last_and_since_reading() -> None:
