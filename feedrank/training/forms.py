@@ -12,7 +12,7 @@ from feedrank.training.replay import FOREVER, seed_of
 from feedrank.types import DAY, Micros
 
 # Of imported impressions, every third is also trained on padded, and every sixth with an outdated log: enough for the
-# trees to learn what both look like, at a bearable cost of replay. As many outdated as padded ones is worse in every form.
+# trees to learn what both look like, at a bearable cost of replay. More outdated ones serve no form better.
 EVERY, EVERY_OUTDATED = 3, 6
 LAGS = 5  # an outdated log ends at this midnight or one of those before it, up to so many
 

@@ -89,7 +89,8 @@ def _number_gap(frame: Frame) -> AnyArray:
     number = _number(frame)
     highest = np.full(len(frame.sizes), -np.inf)
     np.maximum.at(highest, frame.request, np.where(np.isnan(number), -np.inf, number))
-    return np.log1p(frame.per_request(highest) - number)
+    gap: AnyArray = np.log1p(frame.per_request(highest) - number)
+    return gap
 
 
 def _seen_share(frame: Frame) -> AnyArray:

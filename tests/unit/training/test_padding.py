@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from feedrank.features import NAMES, compute
+from feedrank.features import BY_NAME, NAMES, compute
 from feedrank.settings import DataSettings, Settings
 from feedrank.store.sqlite import SqliteStore
 from feedrank.training.dataset import PADDING_KEPT, View, build
@@ -62,7 +62,7 @@ def test_padding_changes_nothing_but_what_looks_at_the_whole_slate(everything: P
     )
     own = len(example.impression.rows)
     alone, among = compute(shown), compute(beside)[:own]
-    in_slate = [j for j, name in enumerate(NAMES) if name.startswith(("rank_", "z_", "slate_"))]
+    in_slate = [j for j, name in enumerate(NAMES) if BY_NAME[name].in_slate]
     others = [j for j in range(len(NAMES)) if j not in in_slate]
     np.testing.assert_array_equal(alone[:, others], among[:, others])
     assert (alone[:, in_slate] != among[:, in_slate]).any()
