@@ -86,7 +86,7 @@ buf-baseline: $(BUF) ## makes the present protos/ the released contract; for rel
 check: $(STAMP) ## format, lint, types, architecture, stubs, contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(PY) -m mypy feedrank tests $(wildcard scripts/*.py)
+	$(PY) -m mypy feedrank tests $(wildcard scripts/*.py scripts/evidence/*.py)
 	$(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory stubs
 	@if ! command -v npx > /dev/null; then echo "buf: skipped, there is no npx on the PATH"; \
@@ -94,7 +94,7 @@ check: $(STAMP) ## format, lint, types, architecture, stubs, contract
 	else $(MAKE) --no-print-directory buf; fi
 
 test: $(STAMP) ## every test; those on public data sets run where FEEDRANK_TEST_DATA names their folder
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 demo: $(STAMP) ## a simulated news world, from its log to a personalised feed
 	$(PY) scripts/demo.py

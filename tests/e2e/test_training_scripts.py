@@ -110,7 +110,7 @@ def test_it_beats_the_prior_and_the_baselines_on_what_it_was_not_trained_on(
     assert {"als", "item_to_item", "numbering"} <= found["baselines"].keys()
     assert found["padded"]["auc"] > found["padded"]["baselines"]["popularity"]["auc"]
     assert found["calibration"] is None  # the last of so few impressions hold too few clicks for a curve
-    assert {"all", "history length", "hour"} <= {part["slice"] for part in found["slices"]}
+    assert {"all", "activity", "hour"} <= {part["slice"] for part in found["slices"]}
     for name in ("random", "popularity", "recency"):
         assert found["auc"] > found["baselines"][name]["auc"] + 0.05
         assert prior["auc"] > found["baselines"][name]["auc"]
