@@ -77,6 +77,7 @@ def variants(features: Sequence[str], params: FitParams) -> list[Variant]:
         *others,
         Variant("good reads worth two clicks", names, replace(params, gains=(0.0, 0.0, 0.0, 1.0, 2.0))),
         Variant("hidden and passed over worth less", names, replace(params, gains=(0.0, 0.1, 0.2, 1.0, 1.0))),
+        Variant("monotone where the sign is known", names, replace(params, monotone=True)),
         Variant("fitted as shown only", names, params, lambda d: d.of(Form.SHOWN)),
         Variant("fitted without outdated logs", names, params, lambda d: d.take(d.forms != Form.OUTDATED)),
         Variant("fitted to what was seen only", names, params, lambda d: d.judged()),

@@ -8,6 +8,7 @@ of any later period.
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -23,6 +24,15 @@ from feedrank.training.metrics import Metrics, evaluate
 from feedrank.types import F32, F64, Bools
 
 MIN_TO_SELECT = 100  # with fewer impressions the best number of trees is noise
+# More of these should not make an item worse, all else equal; what holding trees to that is worth: scripts/ablate.py.
+RISING = frozenset(
+    (
+        *(f"{name}_{hours}h" for name in ("ctr", "log_clicks") for hours in (1, 6, 24, 168)),
+        *("co_sum", "co_max", "co_last", "category_affinity", "subcategory_affinity", "author_affinity"),
+        *("source_affinity", "sim_max", "sim_mean", "sim_top3", "sim_decayed", "sim_query"),
+        *("follows_author", "follows_category", "follows_source", "language_match"),
+    )
+)
 CLICKS_ALONE = (0.0, 0.0, 0.0, 1.0, 1.0)
 OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
 # LightGBM's threads wait for each other spinning, at every node of every tree: on two cores shared with other work, two
@@ -42,6 +52,7 @@ class FitParams:
     lambda_l2: float = 50.0  # 0 to 100 are within noise; here the curve is flattest past the best number of trees
     feature_fraction: float = 1.0  # of the features, looked at for each split
     gains: tuple[float, ...] = CLICKS_ALONE  # what lambdarank gains by each Grade above others, from HIDDEN to GOOD
+    monotone: bool = False  # hold RISING features to their sign
     truncation_level: int = 30  # pairs with a place among the first 30: the slates of a news page
     max_rounds: int = 600
     patience: int = 60  # rounds without a better AUC before giving up; the curve is flat and noisy near its top
@@ -58,8 +69,8 @@ class FitParams:
         if self.objective not in OBJECTIVES:
             raise InvalidInput(f"objective {self.objective!r} is not one of {', '.join(OBJECTIVES)}")
 
-    def lightgbm(self, rows: int) -> dict[str, str | int | float | bool]:
-        """LightGBM's own names, for a data set of so many rows."""
+    def lightgbm(self, rows: int, features: Sequence[str]) -> dict[str, Any]:
+        """LightGBM's own names, for a data set of so many rows and these columns."""
         return {
             "objective": self.objective,
             "learning_rate": self.learning_rate,
@@ -71,6 +82,7 @@ class FitParams:
                 if self.objective == "lambdarank"
                 else {}
             ),
+            **({"monotone_constraints": [int(name in RISING) for name in features]} if self.monotone else {}),
             "feature_fraction_bynode": self.feature_fraction,
             "deterministic": True,
             "force_row_wise": True,  # choosing by timing would differ between runs
@@ -146,7 +158,7 @@ def train_booster(
 ) -> lightgbm.Booster:
     """So many trees over the named columns."""
     return lightgbm.train(
-        params.lightgbm(len(dataset.rows)),
+        params.lightgbm(len(dataset.rows), features),
         _lightgbm_dataset(dataset, features, params),
         rounds,
         callbacks=[_each_round(progress)],
@@ -210,7 +222,7 @@ def select(
     """The number of rounds that ranks `judged` best after fitting to `early`, its metrics, and what was fitted."""
     rows, best = judged.columns(features), (0, Metrics(-1.0, 0.0, 0.0, 0.0, 0))
     margins: F64 = np.zeros(len(rows))
-    booster = lightgbm.Booster(params.lightgbm(len(early.rows)), _lightgbm_dataset(early, features, params))
+    booster = lightgbm.Booster(params.lightgbm(len(early.rows), features), _lightgbm_dataset(early, features, params))
     for done in range(1, params.max_rounds + 1):
         if booster.update():
             break  # no split gains any more

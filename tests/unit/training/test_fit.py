@@ -126,3 +126,14 @@ def test_one_thread_unless_asked_or_worth_it() -> None:
     assert threads_for(300_000, 0) == 1
     assert threads_for(5_000_000, 0) == 0, "LightGBM's one a core"
     assert threads_for(300_000, 2) == 2
+
+
+def test_monotone_trees_never_fall_with_what_should_only_help() -> None:
+    data = replace(dataset(), features=("ctr_6h", "age_hours", "weekday"))
+    turned = replace(data, rows=-data.rows)  # here a higher rate goes with fewer clicks
+    free, held = (fit(turned, data.features, replace(QUICK, monotone=m)).model_text for m in (False, True))
+    ladder = np.zeros((9, 3), np.float32)
+    ladder[:, 0] = np.linspace(-2, 2, 9)
+    scores = [LightGBMScorer(text, data.features).score(ladder)["margin"] for text in (free, held)]
+    assert scores[0][0] > scores[0][-1]
+    assert (np.diff(scores[1]) >= 0).all()
