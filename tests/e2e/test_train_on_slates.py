@@ -35,6 +35,10 @@ def serve_and_click(target: str) -> None:
                 for k in range(60)
             ]
         )
+        deadline = time.monotonic() + 60  # items are on disk once acknowledged, and in feeds soon after
+        while len(client.rank(RankCall(limit=10, dry_run=True)).items) < 10:
+            assert time.monotonic() < deadline, "the items did not become rankable"
+            time.sleep(0.05)
         for turn in range(FEEDS):
             user = UserId(f"u{turn % 12}")
             feed = client.rank(RankCall(user_id=user, limit=10))
