@@ -56,7 +56,9 @@ def main(
             notes=notes,
         )
         console.print(f"registered {reference}: {len(names)} features", highlight=False, soft_wrap=True)
-        console.print(f"  to serve it: python scripts/promote.py {reference}", highlight=False, soft_wrap=True)
+        console.print(
+            f"  to serve it: python scripts/promote.py {reference} --data-dir DIR", highlight=False, soft_wrap=True
+        )
         write_json(json_file, {"model": reference, "features": list(names)})
 
 

@@ -81,7 +81,9 @@ def main(
             console.print(f"  it is now {settings.champion!r}: there was none", highlight=False)
         else:
             console.print(
-                f"  to serve it: python scripts/promote.py {trained.reference}", highlight=False, soft_wrap=True
+                f"  to serve it: python scripts/promote.py {trained.reference} --data-dir {data_dir}",
+                highlight=False,
+                soft_wrap=True,
             )
         manifest = registry.manifest(trained.reference)
         summary = manifest.model_dump(include={"metrics", "data", "counter_delay_s", "space", "params", "git_commit"})
