@@ -21,9 +21,10 @@ ARGS ?=
 
 BIN := $(abspath $(VENV))/bin
 PY := $(BIN)/python
-# The stamp's name holds the lock's checksum, so that file times (a checkout, a cached CI folder) do not matter, and this
-# folder's, since the installed package points here.
-STAMP := $(VENV)/.installed-$(shell { cat requirements.lock; pwd; } | cksum | cut -d' ' -f1)
+# The stamp's name holds the checksum of the lock and of the kernels, so that file times (a checkout, a cached CI folder) do
+# not matter, and this folder's, since the installed package points here.
+KERNELS := feedrank/kernels
+STAMP := $(VENV)/.installed-$(shell { cat requirements.lock $(KERNELS)/*.c $(KERNELS)/*.h $(KERNELS)/*.inc; pwd; } | cksum | cut -d' ' -f1)
 TORCH := $(shell grep -oE 'torch==[0-9.]+' requirements.lock)
 
 help: ## this list
@@ -37,7 +38,9 @@ $(STAMP): | requirements.lock
 	@echo "Installing $(TORCH) and requirements.lock into $(VENV): about 600 MB, a few minutes on a slow line"
 	@$(PY) -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@$(PY) -m pip install --quiet --requirement requirements.lock
+	@rm -f $(KERNELS)/_native*.so # a build that fails must not leave an older one in place
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@ls $(KERNELS)/_native*.so >/dev/null 2>&1 || echo "No C compiler worked: feedrank runs in NumPy, several times slower"
 	@$(PY) -m pip check
 	@rm -f $(VENV)/.installed-* && touch $@
 
@@ -83,11 +86,13 @@ buf: $(BUF) ## lints protos/ and compares it with the contract as last released 
 buf-baseline: $(BUF) ## makes the present protos/ the released contract; for releases, with a CHANGELOG line
 	$(BUF) build --exclude-source-info --output protos/baseline.binpb
 
-check: $(STAMP) ## format, lint, types, architecture, stubs, contract
+check: $(STAMP) ## format, lint, types, architecture, warnings in C, stubs, contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(PY) -m mypy feedrank tests $(wildcard scripts/*.py scripts/evidence/*.py)
 	$(BIN)/lint-imports --no-logo
+	@if command -v cc > /dev/null; then cc -fsyntax-only -std=gnu11 -O3 -Wall -Wextra -Wno-psabi -Werror \
+	  -I$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("include"))') $(KERNELS)/*.c; fi
 	@$(MAKE) --no-print-directory stubs
 	@if ! command -v npx > /dev/null; then echo "buf: skipped, there is no npx on the PATH"; \
 	elif ! $(MAKE) --no-print-directory $(BUF); then echo "buf: skipped, npm could not install it"; \

@@ -16,6 +16,7 @@ ItemId = NewType("ItemId", str)
 Row = int  # an item's number, by first appearance in the log
 Micros = int
 
+F16 = NDArray[np.float16]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]

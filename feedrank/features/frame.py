@@ -10,7 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from feedrank.features.raw import Raw
-from feedrank.types import F64, HOUR, I64, AnyArray, Bools
+from feedrank.kernels import matched, places_by_size
+from feedrank.state import CODED
+from feedrank.types import F64, HOUR, I32, I64, AnyArray, Bools
+
+ROW = "row"  # the kind of entries that are of the candidate itself
 
 
 class Frame:
@@ -45,31 +49,22 @@ class Frame:
         return np.where(times > 0, hours, np.nan)
 
     @cached_property
-    def history_request(self) -> I64:
-        """The request of each history entry, (h,)."""
-        return _owners(self.raw.history_offsets)
+    def history(self) -> "Entries":
+        """What the users engaged with."""
+        history = self.raw.history
+        return Entries(self, history.rows, history.codes, history.times, self.raw.history_offsets)
 
     @cached_property
-    def view_request(self) -> I64:
-        """The request of each view entry, (v,)."""
-        return _owners(self.raw.view_offsets)
-
-    @cached_property
-    def history_age_hours(self) -> F64:
-        """Hours from each history entry to its request, (h,)."""
-        age = (self.raw.requests.now[self.history_request] - self.raw.history.times) / HOUR
-        return np.maximum(age, 0.0)
-
-    @cached_property
-    def view_age_hours(self) -> F64:
-        """Hours from each view entry to its request, (v,)."""
-        return np.maximum((self.raw.requests.now[self.view_request] - self.raw.views.times) / HOUR, 0.0)
+    def views(self) -> "Entries":
+        """What the users were shown."""
+        views = self.raw.views
+        return Entries(self, views.rows, views.codes, views.times, self.raw.view_offsets)
 
     @cached_property
     def history_recency(self) -> I64:
         """0 for a request's newest history entry, 1 for the one before it ..., (h,)."""
-        ends = self.raw.history_offsets[1:][self.history_request]
-        return ends - 1 - np.arange(len(self.history_request))
+        ends = self.raw.history_offsets[1:][self.history.request]
+        return ends - 1 - np.arange(len(self.history.request))
 
     @cached_property
     def last_engaged(self) -> I64:
@@ -84,43 +79,9 @@ class Frame:
         """Sum of the weights each request owns, (r,), added in order."""
         return np.asarray(np.bincount(owners, weights, minlength=len(self.sizes)), np.float64)
 
-    def weight_of(self, owners: I64, keys: AnyArray, weights: F64, wanted: AnyArray) -> F64:
-        """For each candidate, the summed weight of its request's entries whose key is `wanted`, (n,)."""
-        group, asked, groups = self._groups(owners, keys, wanted)
-        return np.asarray(np.bincount(group, weights, minlength=groups), np.float64)[asked]
-
-    def newest_of(self, owners: I64, keys: AnyArray, times: I64, wanted: AnyArray) -> I64:
-        """For each candidate, the latest time of its request's entries whose key is `wanted`, (n,); 0 without any."""
-        group, asked, groups = self._groups(owners, keys, wanted)
-        latest = np.zeros(groups, np.int64)
-        np.maximum.at(latest, group, times)
-        return latest[asked]
-
-    def _groups(self, owners: I64, keys: AnyArray, wanted: AnyArray) -> tuple[I64, I64, int]:
-        """Entries of one request and key form a group: each entry's, each candidate's, and how many there are.
-
-        The last group is empty: that of candidates whose request has no such entry.
-        """
-        known, group = np.unique(_joint(owners, keys), return_inverse=True)
-        asked = _joint(self.request, wanted)
-        place = np.searchsorted(known, asked)
-        there = place < len(known)
-        there[there] = known[place[there]] == asked[there]
-        return group, np.where(there, place, len(known)), len(known) + 1
-
     def rank_in_slate(self, values: AnyArray) -> F64:
         """Each candidate's place in its slate by value: 0 the lowest, 1 the highest, ties their mean; NaN sinks."""
-        filled = np.where(np.isnan(values), -np.inf, values)
-        order = np.lexsort((filled, self.request))
-        ordered, owner = filled[order], self.request[order]
-        starts = np.r_[True, (ordered[1:] != ordered[:-1]) | (owner[1:] != owner[:-1])] if self.n else np.empty(0, bool)
-        run = np.cumsum(starts) - 1
-        first = np.flatnonzero(starts)
-        last = np.r_[first[1:], self.n] - 1
-        middle = (first + last)[run] / 2.0 - self.raw.item_offsets[owner]
-        ranks = np.empty(self.n)
-        ranks[order] = middle / np.maximum(self.sizes[owner] - 1, 1)
-        return ranks
+        return places_by_size(values, self.raw.item_offsets)
 
     def z_in_slate(self, values: AnyArray) -> F64:
         """Standard scores within the slate; 0 where the slate does not vary. NaN counts as 0 and stays NaN."""
@@ -134,8 +95,49 @@ class Frame:
         return np.where(known, z, np.nan)
 
 
-def _owners(offsets: I64) -> I64:
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+class Entries:
+    """What the batch's users did, one entry an item and time (e,), and which entries are of a candidate's kind.
+
+    A kind is the item itself ("row") or one of its codes ("category", "author" ...).
+    """
+
+    def __init__(self, frame: Frame, rows: I32, codes: I32, times: I64, offsets: I64) -> None:
+        self._frame, self._rows, self._codes, self.times = frame, rows, codes, times
+        self.request: I64 = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))  # of each entry
+        self._matched: dict[str, tuple[I64, I64, int]] = {}
+
+    @cached_property
+    def age_hours(self) -> F64:
+        """Hours from each entry to its request, never negative."""
+        return np.maximum((self._frame.raw.requests.now[self.request] - self.times) / HOUR, 0.0)
+
+    def sum(self, weights: F64) -> F64:
+        """The summed weight of each request's entries, (r,)."""
+        return self._frame.sum_by_request(self.request, weights)
+
+    def weight(self, kind: str, weights: F64) -> F64:
+        """For each candidate, the summed weight of its request's entries of its kind, (n,)."""
+        group, asked, groups = self._groups(kind)
+        return np.asarray(np.bincount(group, weights, minlength=groups + 1), np.float64)[asked]
+
+    def newest(self, kind: str) -> I64:
+        """For each candidate, the latest time of its request's entries of its kind, (n,); 0 without any."""
+        group, asked, groups = self._groups(kind)
+        latest = np.zeros(groups + 1, np.int64)
+        np.maximum.at(latest, group, self.times)
+        return latest[asked]
+
+    def codes(self, kind: str) -> I32:
+        """The entries' codes of a kind, (e,)."""
+        return self._codes[:, CODED.index(kind)]
+
+    def _groups(self, kind: str) -> tuple[I64, I64, int]:
+        if kind not in self._matched:
+            items = self._frame.items
+            keys = self._rows if kind == ROW else self.codes(kind)
+            wanted = items.rows if kind == ROW else items.codes[:, CODED.index(kind)]
+            self._matched[kind] = matched(_joint(self.request, keys), _joint(self._frame.request, wanted))
+        return self._matched[kind]
 
 
 def _joint(owners: I64, keys: AnyArray) -> I64:

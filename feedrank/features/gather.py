@@ -25,7 +25,7 @@ from feedrank.features.raw import (
 from feedrank.history import Profile
 from feedrank.settings import VIEWS_KEPT_DAYS
 from feedrank.state import CODED, Count, State
-from feedrank.types import DAY, F32, F64, I32, I64, Bools, Context, Micros
+from feedrank.types import DAY, F16, F32, F64, I32, I64, Bools, Context, Micros
 from feedrank.user_records import session_key
 
 _WEEK = -1  # index of the longest half-life, against which co-engagement is normalised
@@ -135,11 +135,11 @@ def _followed(state: State, codes: I32, profile: Profile) -> Bools:
     return out
 
 
-def _vectors(state: State, rows: I32, space: str) -> tuple[F32, Bools]:
+def _vectors(state: State, rows: I32, space: str) -> tuple[F16, Bools]:
     table = state.vectors.get(space)
     if table is None:
-        return np.empty((len(rows), 0), np.float32), np.zeros(len(rows), np.bool_)
-    return table.gather(rows)
+        return np.empty((len(rows), 0), np.float16), np.zeros(len(rows), np.bool_)
+    return table.halves(rows)
 
 
 def _compared(state: State, profile: Profile, space: str) -> ComparedColumns:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
+from feedrank.types import F16, F32, F64, I32, I64, AnyArray, Bools
 
 SIMILARITY_HISTORY = 50  # newest engagements whose vectors candidates are compared with
 NEGATIVE_HISTORY = 20  # newest hidden items likewise
@@ -41,7 +41,7 @@ class ItemColumns:
     regional: F64  # decayed clicks and reads by users of the request's region
     co_engaged: F64  # (n, CO_HISTORY) weight with each newest engaged item, newest first
     followed: Bools  # (n, 3): author, category, source
-    vectors: F32  # (n, d), d = 0 without a vector space
+    vectors: F16  # (n, d), d = 0 without a vector space
     has_vector: Bools
 
 

@@ -4,12 +4,9 @@ Knows nothing of rows, spaces or search; which vector is in force for an item is
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from feedrank.errors import InvalidInput
-from feedrank.types import F32
-
-F16 = NDArray[np.float16]
+from feedrank.types import F16, F32
 
 NORM_TOLERANCE = 0.01  # float16 rounding moves a unit vector's norm by at most 5e-4; anything beyond is no unit vector
 

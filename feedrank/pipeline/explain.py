@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from feedrank.kernels import products
 from feedrank.pipeline.executor import Outcome
 from feedrank.pipeline.feed import Contribution, Explanation
 from feedrank.pipeline.stages import Scorer
@@ -118,7 +119,7 @@ def _because(outcome: Outcome, state: State, order: I64) -> dict[int, tuple[int,
     table = state.vectors.get(outcome.space)
     if table is not None and items.vectors.shape[1]:
         theirs, has = table.gather(engaged)
-        cosines = np.einsum("nd,md->nm", items.vectors[order], theirs)
+        cosines = products(items.vectors[order], theirs)
         cosines[:, ~has] = -1.0
         for k, i in enumerate(order.tolist()):
             if cosines[k].max() >= ALIKE and items.has_vector[i]:

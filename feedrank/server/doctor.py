@@ -16,6 +16,7 @@ from pathlib import Path
 from feedrank.errors import FeedRankError, InvalidInput, NotFound, Unavailable
 from feedrank.features import fingerprint_of
 from feedrank.index.encoder import NONE, PACKAGED, PACKAGED_SHA256, packaged_folder, space_of
+from feedrank.kernels import COMPILED, INSTRUCTIONS
 from feedrank.records import ItemDeleted, ItemUpserted, Kind, decode
 from feedrank.registry import Registry
 from feedrank.serving.models import champion_or_prior
@@ -54,6 +55,7 @@ def examine(data_dir: Path, settings: Settings) -> list[Check]:
     checks = [_check("python", _python)]
     checks += [_check(name, partial(version, name)) for name in LIBRARIES]
     checks += [
+        _check("kernels", _kernels),
         _check("data directory", lambda: _data_directory(data_dir)),
         _check("log", lambda: _log(data_dir, settings)),
         _check("encoder", lambda: _encoder(settings)),
@@ -76,6 +78,14 @@ def _python() -> str:
     if sys.version_info < MIN_PYTHON:
         raise InvalidInput(f"{platform.python_version()} is too old; feedrank needs {'.'.join(map(str, MIN_PYTHON))}")
     return platform.python_version()
+
+
+def _kernels() -> str:
+    if not COMPILED:
+        raise Unavailable(
+            "not compiled: feedrank runs in NumPy, several times slower; install again beside a C compiler"
+        )
+    return INSTRUCTIONS
 
 
 def _data_directory(data_dir: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from feedrank import __version__
 from feedrank.errors import FeedRankError, Unavailable
 from feedrank.features import fingerprint_of
+from feedrank.kernels import COMPILED
 from feedrank.pipeline.feed import Feed, RankCall, SimilarItem, StageTrace
 from feedrank.pipeline.paging import PageTokens
 from feedrank.pipeline.stages import RequestFilter
@@ -62,6 +63,8 @@ class Worker:
     @classmethod
     def open(cls, data_dir: Path, settings: Settings, worker_id: str) -> "Worker":
         """Opens the data directory, loads a view, catches up with the log and warms up. StoreError, RegistryError."""
+        if not COMPILED:
+            log.warning("no kernels were compiled at installation: ranking in NumPy, several times slower")
         worker = cls(SqliteStore.open(data_dir, settings), data_dir, settings, worker_id)
         worker._publisher.start()
         worker._warm_up()

@@ -7,9 +7,8 @@ Values are kept as float16 and read as float32. Knows nothing of texts, encoders
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from feedrank.types import F32, I32, AnyArray, Bools, Row
+from feedrank.types import F16, F32, I32, AnyArray, Bools, Row
 
 NO_SLOT = -1
 
@@ -20,7 +19,7 @@ class VectorTable:
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
         self.slots = 0
-        self.values: NDArray[np.float16] = np.empty((256, dimensions), np.float16)
+        self.values: F16 = np.empty((256, dimensions), np.float16)
         self.row_of_slot: I32 = np.empty(256, np.int32)
         self.slot_of_row: I32 = np.full(256, NO_SLOT, np.int32)
 
@@ -48,13 +47,19 @@ class VectorTable:
         known = rows < len(self.slot_of_row)
         return np.where(known, self.slot_of_row[np.where(known, rows, 0)], NO_SLOT).astype(np.int32)
 
-    def gather(self, rows: I32) -> tuple[F32, Bools]:
-        """Vectors (n, d) float32, zeros where a row has none, and which rows have one (n,) bool."""
+    def halves(self, rows: I32) -> tuple[F16, Bools]:
+        """Vectors (n, d) as they are kept, zeros where a row has none, and which rows have one (n,) bool."""
         slots = self.slots_of(rows)
         has = slots >= 0
-        values = self.values[np.maximum(slots, 0)].astype(np.float32)
-        values[~has] = 0.0
+        values = self.values[np.maximum(slots, 0)]
+        if not has.all():
+            values[~has] = 0.0
         return values, has
+
+    def gather(self, rows: I32) -> tuple[F32, Bools]:
+        """The same as float32."""
+        values, has = self.halves(rows)
+        return values.astype(np.float32), has
 
     def to_arrays(self) -> dict[str, AnyArray]:
         """All there is to know of the table: views, not copies."""

@@ -26,18 +26,16 @@ def _weights(frame: Frame) -> F64:
     """Weight of each history entry: recency times how well it was read, (h,)."""
     dwell = frame.raw.history.dwell_s.astype(np.float64)
     read = np.where(np.isnan(dwell), 0.75, 0.5 + 0.5 * np.minimum(dwell, GOOD_READ_S) / GOOD_READ_S)
-    weights: F64 = np.exp2(-frame.history_age_hours / HALF_LIFE_HOURS) * read
+    weights: F64 = np.exp2(-frame.history.age_hours / HALF_LIFE_HOURS) * read
     return weights
 
 
 def _share(frame: Frame, column: str, weights: F64) -> F64:
     """Share of the history's weight that has the candidate's code, (n,); NaN without history or without code."""
-    k = CODED.index(column)
-    history = frame.raw.history.codes[:, k]
-    wanted = frame.items.codes[:, k]
-    coded = np.where(history > 0, weights, 0.0)  # an unknown code is no interest
-    total = frame.per_request(frame.sum_by_request(frame.history_request, coded))
-    mine = frame.weight_of(frame.history_request, history, coded, wanted)
+    wanted = frame.items.codes[:, CODED.index(column)]
+    coded = np.where(frame.history.codes(column) > 0, weights, 0.0)  # an unknown code is no interest
+    total = frame.per_request(frame.history.sum(coded))
+    mine = frame.history.weight(column, coded)
     share = np.divide(mine, total, out=np.full(frame.n, np.nan), where=total > 0)
     return np.where(wanted > 0, share, np.nan)
 

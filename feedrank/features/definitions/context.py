@@ -21,8 +21,8 @@ def _history_size(frame: Frame) -> F64:
 
 def _user_ctr(frame: Frame) -> F64:
     """Reads over views of the last 7 days, (n,), smoothed towards 0.1."""
-    reads = frame.sum_by_request(frame.history_request, (frame.history_age_hours <= 168.0).astype(np.float64))
-    views = frame.sum_by_request(frame.view_request, (frame.view_age_hours <= 168.0).astype(np.float64))
+    reads = frame.history.sum((frame.history.age_hours <= 168.0).astype(np.float64))
+    views = frame.views.sum((frame.views.age_hours <= 168.0).astype(np.float64))
     return frame.per_request((reads + 1.0) / (views + 10.0))
 
 
@@ -31,15 +31,15 @@ def _hours_since_read(frame: Frame) -> F64:
 
 
 def _session_reads(frame: Frame) -> F64:
-    session = frame.raw.requests.session[frame.history_request]
+    session = frame.raw.requests.session[frame.history.request]
     same = (frame.raw.history.sessions == session) & (session != 0)
-    return frame.per_request(frame.sum_by_request(frame.history_request, same.astype(np.float64)))
+    return frame.per_request(frame.history.sum(same.astype(np.float64)))
 
 
 def _session_views(frame: Frame) -> F64:
-    session = frame.raw.requests.session[frame.view_request]
+    session = frame.raw.requests.session[frame.views.request]
     same = (frame.raw.views.sessions == session) & (session != 0)
-    return frame.per_request(frame.sum_by_request(frame.view_request, same.astype(np.float64)))
+    return frame.per_request(frame.views.sum(same.astype(np.float64)))
 
 
 FEATURES: tuple[Feature, ...] = (

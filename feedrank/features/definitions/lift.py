@@ -26,22 +26,19 @@ _READS = (
 def _read_after_all(frame: Frame) -> F64:
     """1 for each view (v,) of an item its user has read, else 0."""
     views, history = frame.raw.views, frame.raw.history
-    shown = frame.view_request << 32 | views.rows.astype(np.int64)
-    read = frame.history_request << 32 | history.rows.astype(np.int64)
+    shown = frame.views.request << 32 | views.rows.astype(np.int64)
+    read = frame.history.request << 32 | history.rows.astype(np.int64)
     return np.isin(shown, read).astype(np.float64)
 
 
 def _lift(frame: Frame, column: str) -> F64:
     """Smoothed reads a view of the candidate's code over the user's of everything, (n,); NaN without code."""
-    k = CODED.index(column)
-    codes, wanted, owners = frame.raw.views.codes[:, k], frame.items.codes[:, k], frame.view_request
-    read, all_views = frame.cached("read_after_all", _read_after_all), np.ones(len(codes))
+    wanted = frame.items.codes[:, CODED.index(column)]
+    read, all_views = frame.cached("read_after_all", _read_after_all), np.ones(len(frame.views.times))
     usual = frame.per_request(
-        (frame.sum_by_request(owners, read) + USUAL * PRIOR_VIEWS)
-        / (frame.sum_by_request(owners, all_views) + PRIOR_VIEWS)
+        (frame.views.sum(read) + USUAL * PRIOR_VIEWS) / (frame.views.sum(all_views) + PRIOR_VIEWS)
     )
-    reads = frame.weight_of(owners, codes, read, wanted)
-    views = frame.weight_of(owners, codes, all_views, wanted)
+    reads, views = frame.views.weight(column, read), frame.views.weight(column, all_views)
     lift = (reads + usual * PRIOR_VIEWS) / (views + PRIOR_VIEWS) / usual
     return np.where(wanted > 0, lift, np.nan)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from feedrank.features.definition import Feature
-from feedrank.features.frame import Frame
+from feedrank.features.frame import ROW, Frame
 from feedrank.settings import ENGAGEMENTS_KEPT, VIEWS_KEPT, VIEWS_KEPT_DAYS
 from feedrank.types import F64
 
@@ -12,22 +12,21 @@ _HISTORY = (f"history {ENGAGEMENTS_KEPT}",)
 
 
 def _views_where(frame: Frame, weights: F64) -> F64:
-    return frame.weight_of(frame.view_request, frame.raw.views.rows, weights, frame.items.rows)
+    return frame.views.weight(ROW, weights)
 
 
 def _views_within(frame: Frame, hours: float) -> F64:
-    return _views_where(frame, (frame.view_age_hours <= hours).astype(np.float64))
+    return _views_where(frame, (frame.views.age_hours <= hours).astype(np.float64))
 
 
 def _views_in_session(frame: Frame) -> F64:
-    session = frame.raw.requests.session[frame.view_request]
+    session = frame.raw.requests.session[frame.views.request]
     same = (frame.raw.views.sessions == session) & (session != 0)
     return _views_where(frame, same.astype(np.float64))
 
 
 def _hours_since_view(frame: Frame) -> F64:
-    views = frame.raw.views
-    return frame.hours_since(frame.newest_of(frame.view_request, views.rows, views.times, frame.items.rows))
+    return frame.hours_since(frame.views.newest(ROW))
 
 
 def views_by_user(frame: Frame) -> F64:
@@ -39,26 +38,24 @@ def _last_slate(frame: Frame) -> F64:
     """Whether a candidate was among what the user was shown last, (n,); NaN for a user who was shown nothing."""
     views = frame.raw.views
     last = np.zeros(len(frame.sizes), np.int64)
-    np.maximum.at(last, frame.view_request, views.times)
-    newest = (views.times == last[frame.view_request]).astype(np.float64)
+    np.maximum.at(last, frame.views.request, views.times)
+    newest = (views.times == last[frame.views.request]).astype(np.float64)
     shown = np.minimum(_views_where(frame, newest), 1.0)
     return np.where(frame.per_request(last) > 0, shown, np.nan)
 
 
 def _views_since_read(frame: Frame) -> F64:
     """Times shown since the user last engaged with anything, (n,)."""
-    since = frame.raw.views.times > frame.last_engaged[frame.view_request]
+    since = frame.raw.views.times > frame.last_engaged[frame.views.request]
     return _views_where(frame, since.astype(np.float64))
 
 
 def _reads(frame: Frame) -> F64:
-    history = frame.raw.history
-    return frame.weight_of(frame.history_request, history.rows, np.ones(len(history.rows)), frame.items.rows)
+    return frame.history.weight(ROW, np.ones(len(frame.history.times)))
 
 
 def _hours_since_read(frame: Frame) -> F64:
-    history = frame.raw.history
-    return frame.hours_since(frame.newest_of(frame.history_request, history.rows, history.times, frame.items.rows))
+    return frame.hours_since(frame.history.newest(ROW))
 
 
 FEATURES: tuple[Feature, ...] = (

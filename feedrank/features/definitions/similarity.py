@@ -1,6 +1,6 @@
 """Similarity: the candidate's vector against those of what the user read, hid and searched for.
 
-All vectors are unit length, so dot products are cosines. einsum, not BLAS: a row's bits must not depend on the batch.
+All vectors are unit length, so inner products are cosines; their bits do not depend on the batch.
 Knows nothing of how vectors were made.
 """
 
@@ -9,6 +9,7 @@ import numpy as np
 from feedrank.features.definition import Feature
 from feedrank.features.frame import Frame
 from feedrank.features.raw import NEGATIVE, NEGATIVE_HISTORY, POSITIVE, QUERY, SIMILARITY_HISTORY
+from feedrank.kernels import products
 from feedrank.settings import SEARCHES_KEPT
 from feedrank.types import F32, F64
 
@@ -25,7 +26,7 @@ def _table(frame: Frame) -> F64:
         theirs = slice(frame.raw.compared_offsets[r], frame.raw.compared_offsets[r + 1])
         if theirs.start == theirs.stop or not items.has_vector[mine].any():
             continue
-        cosines = np.einsum("nd,md->nm", items.vectors[mine], compared.vectors[theirs])
+        cosines = products(items.vectors[mine], compared.vectors[theirs])
         kinds = compared.kinds[theirs]
         block = np.full((mine.stop - mine.start, len(_COLUMNS)), np.nan)
         positive = cosines[:, kinds == POSITIVE]

@@ -8,6 +8,7 @@ nothing of pins, caps or exploration.
 import numpy as np
 
 from feedrank.features import Raw
+from feedrank.kernels import products
 from feedrank.pipeline.selectors.calibration import Calibration
 from feedrank.state import CODED
 from feedrank.types import F64, I32, Bools
@@ -65,6 +66,7 @@ class Diversity:
         closer = same & (subcategories[pool] == subcategories[chosen]) & (subcategories[chosen] > 0)
         likeness = np.where(closer, SAME_SUBCATEGORY, np.where(same, SAME_CATEGORY, 0.0))
         if items.vectors.shape[1] and items.has_vector[chosen]:
-            cosines = np.einsum("nd,d->n", items.vectors[pool], items.vectors[chosen])
+            query = items.vectors[chosen].astype(np.float32)
+            cosines = products(items.vectors, query[None, :], pool)[:, 0]
             likeness = np.where(items.has_vector[pool], np.maximum(cosines, 0.0), likeness)
         return likeness.astype(np.float64)

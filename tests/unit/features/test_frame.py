@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from feedrank.features import Raw, concat, gather
-from feedrank.features.frame import Frame
+from feedrank.features.frame import ROW, Entries, Frame
 from feedrank.history import NO_HISTORY, profile
 from feedrank.state import State
-from feedrank.types import F64, I64, Context
+from feedrank.types import F64, Context
 from tests.strategies import T0
 
 values = st.one_of(st.sampled_from((0.0, -1.0, 2.5, float("nan"))), st.floats(-1e6, 1e6))
@@ -63,18 +63,18 @@ def test_z_is_the_standard_score_among_what_is_known(slates: list[list[float]]) 
 )
 def test_entries_are_matched_within_their_request_only(entries: list[Entry], asked: list[int]) -> None:
     sizes = [len(asked) - 2, 0, 2]
-    frame, wanted = frame_of(sizes), np.array(asked)
+    frame = frame_of(sizes)
+    frame.items.rows[:] = asked
     entries = sorted(entries, key=lambda entry: entry[0])
-    owners: I64 = np.array([owner for owner, _, _ in entries], np.int64)
-    keys = np.array([key for _, key, _ in entries], np.int64)
+    offsets = np.searchsorted([owner for owner, _, _ in entries], np.arange(4)).astype(np.int64)
+    keys = np.array([key for _, key, _ in entries], np.int32)
     weights = np.array([weight for *_, weight in entries], np.int64)
+    mine = Entries(frame, keys, np.empty((len(keys), 0), np.int32), weights, offsets)
     request = [0] * sizes[0] + [2] * sizes[2]
-    mine = [[w for o, k, w in entries if (o, k) == (r, key)] for r, key in zip(request, asked, strict=True)]
-    assert frame.weight_of(owners, keys, weights.astype(float), wanted).tolist() == [sum(some) for some in mine]
-    assert frame.newest_of(owners, keys, weights, wanted).tolist() == [max(some, default=0) for some in mine]
-    assert frame.sum_by_request(owners, weights.astype(float)).tolist() == [
-        sum(w for o, _, w in entries if o == r) for r in range(3)
-    ]
+    expected = [[w for o, k, w in entries if (o, k) == (r, key)] for r, key in zip(request, asked, strict=True)]
+    assert mine.weight(ROW, weights.astype(float)).tolist() == [sum(some) for some in expected]
+    assert mine.newest(ROW).tolist() == [max(some, default=0) for some in expected]
+    assert mine.sum(weights.astype(float)).tolist() == [sum(w for o, _, w in entries if o == r) for r in range(3)]
 
 
 def test_hours_are_unknown_for_time_0_and_never_negative() -> None:

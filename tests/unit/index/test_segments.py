@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from feedrank.errors import InvalidInput
 from feedrank.index.index_view import SealedSegment
 from feedrank.index.segments import IndexView, VectorIndex
+from feedrank.kernels import reference
 
 
 def unit(rng: np.random.Generator, n: int, d: int, near: int = 0) -> np.ndarray:
@@ -29,7 +30,7 @@ def brute_force(
     if len(rows):
         values = np.array([held[int(r)] for r in rows]).astype(np.float16).astype(np.float32)
         for number, query in enumerate(queries):
-            scores = np.array([np.einsum("d,d->", value, query) for value in values])
+            scores = reference.products(values, query[None])[:, 0]
             order = np.lexsort((rows, -scores))[:k]
             out_rows[number, : len(order)], out_scores[number, : len(order)] = rows[order], scores[order]
     return out_rows, out_scores

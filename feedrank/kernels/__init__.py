@@ -1,0 +1,10 @@
+"""Inner loops of the request path, compiled where the installation found a compiler, else in NumPy: the same bits.
+
+What is here is arithmetic that NumPy's calls are too coarse for. Each kernel exists twice, in C and in `reference`, and
+tests hold both to the same bits, so that a row computed on one machine is replayed on another. Knows nothing of
+features, indices or models.
+"""
+
+from feedrank.kernels.binding import COMPILED, INSTRUCTIONS, Forest, greatest, matched, native, places_by_size, products
+
+__all__ = ["COMPILED", "INSTRUCTIONS", "Forest", "greatest", "matched", "native", "places_by_size", "products"]

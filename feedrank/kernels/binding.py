@@ -1,0 +1,120 @@
+"""What the rest of feedrank calls: each kernel's contract, and the choice between the compiled and the NumPy one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from feedrank.errors import InvalidInput
+from feedrank.kernels import reference
+from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
+
+try:
+    from feedrank.kernels import _native
+except ImportError:  # no compiler at installation: the service says so when it starts
+    _native = None  # type: ignore[assignment]
+native = _native
+
+COMPILED = native is not None
+INSTRUCTIONS = "NumPy" if native is None else "C, AVX-512" if native.AVX512 else "C"
+_SPARE, _TIMES = 256, 3  # room that `greatest` needs: _TIMES * k + _SPARE keys
+
+
+def products(table: AnyArray, queries: F32, places: I32 | None = None) -> F32:
+    """Inner products (n, m) float32 of n vectors of a table (v, d) float16 or float32 with `queries` (m, d) float32.
+
+    `places` (n,) int32 names vectors of the table, a negative one a vector of zeros; without it all are taken. A
+    product is 16 partial sums in float32, value i going to sum i mod 16 in order, folded in halves: its bits depend on
+    the two vectors alone.
+
+    Raises:
+        InvalidInput: for shapes that do not fit, or another dtype.
+    """
+    if table.ndim != 2 or queries.ndim != 2 or table.shape[1] != queries.shape[1]:
+        raise InvalidInput(f"vectors of shape {table.shape} cannot be multiplied with {queries.shape}")
+    if table.dtype not in (np.float16, np.float32) or queries.dtype != np.float32:
+        raise InvalidInput(f"products are of float16 or float32 with float32, not {table.dtype} with {queries.dtype}")
+    m, d = queries.shape
+    n = len(table) if places is None else len(places)
+    if not (n and m and d):
+        return np.zeros((n, m), np.float32)
+    if native is None:
+        return reference.products(table, queries, places)
+    out = np.empty((n, m), np.float32)
+    table, queries = np.ascontiguousarray(table), np.ascontiguousarray(queries)
+    native.products(table, table.dtype == np.float16, places, queries, m, d, out)
+    return out
+
+
+def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:
+    """Rows and scores (<= k,) of the k greatest `scores` (n,) among those `alive` (n,), best first, equal ones by row.
+
+    `scores` may be a column of a matrix (n, m) in C order. No score is NaN. InvalidInput for a k below 1.
+    """
+    if k < 1:
+        raise InvalidInput(f"k is {k}; send 1 or more")
+    if native is None or not len(scores):
+        return reference.greatest(scores, rows, alive, k)
+    whole = scores if scores.flags.c_contiguous else scores.base
+    column = 0
+    if whole is not scores:
+        if not isinstance(whole, np.ndarray) or whole.ndim != 2 or not whole.flags.c_contiguous:
+            return reference.greatest(scores, rows, alive, k)
+        column = (scores.ctypes.data - whole.ctypes.data) // scores.itemsize
+    m = 1 if whole.ndim == 1 else whole.shape[1]
+    keys = np.empty(_TIMES * k + _SPARE, np.uint64)
+    found = np.sort(keys[: native.greatest(whole, m, column, rows, alive, k, keys)])[::-1]
+    bits = (found >> np.uint64(32)).astype(np.uint32)
+    high = np.uint32(0x80000000)
+    bits = np.where(bits & high, bits ^ high, ~bits)
+    return (~found.astype(np.uint32)).view(np.int32), bits.view(np.float32)
+
+
+def places_by_size(values: F64, offsets: I64) -> F64:
+    """Each value's place (n,) by size in its stretch of `offsets` (stretches + 1,): 0 the lowest, 1 the highest.
+
+    Ties get their mean place; NaN counts as lowest; a stretch of one has place 0.
+    """
+    if native is None:
+        return reference.places_by_size(values, offsets)
+    out = np.empty(len(values))
+    native.places_by_size(np.ascontiguousarray(values, np.float64), np.ascontiguousarray(offsets, np.int64), out)
+    return out
+
+
+def matched(keys: I64, wanted: I64) -> tuple[I64, I64, int]:
+    """Groups of equal `keys` (e,), numbered as they first appear: of each key (e,), of each wanted one (n,), how many.
+
+    A wanted key that no entry has is of the group one beyond the last.
+    """
+    if native is None:
+        return reference.matched(keys, wanted)
+    group, asked = np.empty(len(keys), np.int64), np.empty(len(wanted), np.int64)
+    return group, asked, native.matched(keys, wanted, group, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Binary trees over numeric features, laid out for the compiled kernel; a node's children come after it.
+
+    Slots of a tree are its nodes, then its leaves. A value up to a node's threshold goes left. `column` is a feature,
+    plus the number of features where a missing value goes right.
+    """
+
+    features: int
+    first_node: I32  # (trees + 1,)
+    first_leaf: I32  # (trees + 1,)
+    column: I32  # (nodes,)
+    threshold: F32  # (nodes,)
+    left: I32  # (nodes,) slots
+    right: I32  # (nodes,)
+    leaf_value: F64  # (leaves,)
+
+    def scores(self, rows: F32) -> F64:
+        """Sums over all trees, in order, for rows (n, features) float32: (n,) float64. Only where COMPILED."""
+        if native is None:
+            raise InvalidInput("a forest is scored by the compiled kernels, which this installation lacks")
+        out = np.empty(len(rows))
+        if len(rows):
+            shape = (self.first_node, self.first_leaf, self.column, self.threshold, self.left, self.right)
+            native.forest_scores(*shape, self.leaf_value, self.features, np.ascontiguousarray(rows, np.float32), out)
+        return out

@@ -1,0 +1,238 @@
+/* The Python module `_native`: checks what it is given, releases the interpreter, calls a kernel.
+ *
+ * Arrays come and go by the buffer protocol, so that building needs no NumPy. Wrong types, shapes or sizes raise
+ * ValueError; sizes agree before a kernel runs, so that no kernel reads beyond an array.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "native.h"
+
+static int runs_avx512 = 0;
+
+int has_avx512(void) { return runs_avx512; }
+
+static int machine_has_avx512(void) {
+#if HAS_AVX512_BUILD
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+    return 0;
+#endif
+}
+
+/* use_avx512(wanted) -> whether it is used from now on. For tests of the other builds. */
+static PyObject *py_use_avx512(PyObject *self, PyObject *args) {
+    int wanted;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "p", &wanted)) return NULL;
+    runs_avx512 = wanted && machine_has_avx512();
+    return PyBool_FromLong(runs_avx512);
+}
+
+/* The contiguous buffer of an array whose items have `width` bytes. */
+static int borrow(PyObject *array, Py_buffer *view, Py_ssize_t width, int writable, const char *name) {
+    const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(array, view, flags) < 0) return -1;
+    if (view->itemsize != width) {
+        PyErr_Format(PyExc_ValueError, "%s has items of %zd bytes, not %zd", name, view->itemsize, width);
+        PyBuffer_Release(view);
+        return -1;
+    }
+    return 0;
+}
+
+#define COUNT(view) ((int64_t)((view).len / (view).itemsize))
+#define MOST_ARRAYS 10
+
+typedef struct {
+    Py_buffer views[MOST_ARRAYS];
+    int held;
+} arrays_t;
+
+static void *take(arrays_t *arrays, PyObject *array, Py_ssize_t width, int writable, const char *name) {
+    if (borrow(array, &arrays->views[arrays->held], width, writable, name) < 0) return NULL;
+    void *data = arrays->views[arrays->held++].buf;
+    return data ? data : (void *)arrays; /* an empty array may have no memory; nothing is read of it */
+}
+
+static int64_t count_of(const arrays_t *arrays, int which) { return COUNT(arrays->views[which]); }
+
+static PyObject *done(arrays_t *arrays, int failed) {
+    for (int i = 0; i < arrays->held; i++) PyBuffer_Release(&arrays->views[i]);
+    if (PyErr_Occurred()) return NULL;
+    if (failed) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static PyObject *wrong(arrays_t *arrays, const char *what) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, what);
+    return done(arrays, 0);
+}
+
+/* products(table, half, places or None, b, m, d, out) */
+static PyObject *py_products(PyObject *self, PyObject *args) {
+    PyObject *table, *places, *b, *out;
+    int half;
+    long long m, d;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OpOOLLO", &table, &half, &places, &b, &m, &d, &out)) return NULL;
+    arrays_t arrays = {.held = 0};
+    const void *from = take(&arrays, table, half ? 2 : 4, 0, "table");
+    const float *queries = from ? take(&arrays, b, 4, 0, "b") : NULL;
+    float *to = queries ? take(&arrays, out, 4, 1, "out") : NULL;
+    if (!to) return wrong(&arrays, "");
+    if (m < 1 || d < 1 || count_of(&arrays, 1) != m * d || count_of(&arrays, 0) % d)
+        return wrong(&arrays, "the shapes of table, b, m and d do not agree");
+    const int64_t vectors = count_of(&arrays, 0) / d;
+    int64_t n = vectors;
+    const int32_t *at = NULL;
+    if (places != Py_None) {
+        at = take(&arrays, places, 4, 0, "places");
+        if (!at) return wrong(&arrays, "");
+        n = count_of(&arrays, 3);
+        for (int64_t i = 0; i < n; i++)
+            if (at[i] >= vectors) return wrong(&arrays, "a place lies beyond the table");
+    }
+    if (count_of(&arrays, 2) != n * m) return wrong(&arrays, "out does not have one entry for each product");
+    int failed;
+    Py_BEGIN_ALLOW_THREADS;
+    failed = products(from, half, at, n, queries, m, d, to);
+    Py_END_ALLOW_THREADS;
+    return done(&arrays, failed);
+}
+
+/* greatest(scores (n, m), column, rows, alive, k, keys) -> count */
+static PyObject *py_greatest(PyObject *self, PyObject *args) {
+    PyObject *scores, *rows, *alive, *keys;
+    long long m, column, k;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OLLOOLO", &scores, &m, &column, &rows, &alive, &k, &keys)) return NULL;
+    arrays_t arrays = {.held = 0};
+    const float *values = take(&arrays, scores, 4, 0, "scores");
+    const int32_t *row_of = values ? take(&arrays, rows, 4, 0, "rows") : NULL;
+    const uint8_t *alive_at = row_of ? take(&arrays, alive, 1, 0, "alive") : NULL;
+    uint64_t *to = alive_at ? take(&arrays, keys, 8, 1, "keys") : NULL;
+    if (!to) return wrong(&arrays, "");
+    const int64_t n = count_of(&arrays, 1);
+    if (m < 1 || column < 0 || column >= m || k < 1 || count_of(&arrays, 0) != n * m || count_of(&arrays, 2) != n ||
+        count_of(&arrays, 3) < 3 * k + 256)
+        return wrong(&arrays, "the shapes of scores, rows, alive and keys do not agree");
+    int64_t found;
+    Py_BEGIN_ALLOW_THREADS;
+    found = greatest(values + column, m, row_of, alive_at, n, k, to);
+    Py_END_ALLOW_THREADS;
+    Py_XDECREF(done(&arrays, 0));
+    return PyErr_Occurred() ? NULL : PyLong_FromLongLong(found);
+}
+
+/* places_by_size(values, offsets, out) */
+static PyObject *py_places(PyObject *self, PyObject *args) {
+    PyObject *values, *offsets, *out;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOO", &values, &offsets, &out)) return NULL;
+    arrays_t arrays = {.held = 0};
+    const double *from = take(&arrays, values, 8, 0, "values");
+    const int64_t *ends = from ? take(&arrays, offsets, 8, 0, "offsets") : NULL;
+    double *to = ends ? take(&arrays, out, 8, 1, "out") : NULL;
+    if (!to) return wrong(&arrays, "");
+    const int64_t n = count_of(&arrays, 0), stretches = count_of(&arrays, 1) - 1;
+    if (stretches < 0 || count_of(&arrays, 2) != n || ends[0] != 0 || ends[stretches] != n)
+        return wrong(&arrays, "the shapes of values, offsets and out do not agree");
+    for (int64_t s = 0; s < stretches; s++)
+        if (ends[s + 1] < ends[s]) return wrong(&arrays, "offsets fall");
+    int failed;
+    Py_BEGIN_ALLOW_THREADS;
+    failed = places_by_size(from, ends, stretches, to);
+    Py_END_ALLOW_THREADS;
+    return done(&arrays, failed);
+}
+
+/* matched(keys, wanted, group, asked) -> groups */
+static PyObject *py_matched(PyObject *self, PyObject *args) {
+    PyObject *objects[4];
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOO", &objects[0], &objects[1], &objects[2], &objects[3])) return NULL;
+    static const char *names[4] = {"keys", "wanted", "group", "asked"};
+    arrays_t arrays = {.held = 0};
+    void *data[4];
+    for (int i = 0; i < 4; i++)
+        if (!(data[i] = take(&arrays, objects[i], 8, i >= 2, names[i]))) return wrong(&arrays, "");
+    const int64_t entries = count_of(&arrays, 0), n = count_of(&arrays, 1);
+    if (count_of(&arrays, 2) != entries || count_of(&arrays, 3) != n)
+        return wrong(&arrays, "group and asked do not have one entry for each key");
+    int64_t groups;
+    Py_BEGIN_ALLOW_THREADS;
+    groups = matched(data[0], entries, data[1], n, data[2], data[3]);
+    Py_END_ALLOW_THREADS;
+    Py_XDECREF(done(&arrays, groups < 0));
+    return PyErr_Occurred() ? NULL : PyLong_FromLongLong(groups);
+}
+
+/* Whether every node of every tree leads to a slot of its tree that comes later, and reads a column there is. */
+static int sound(const forest_t *forest, int64_t nodes, int64_t leaves) {
+    if (forest->first_node[0] != 0 || forest->first_leaf[0] != 0 || forest->first_node[forest->trees] != nodes ||
+        forest->first_leaf[forest->trees] != leaves)
+        return 0;
+    for (int64_t t = 0; t < forest->trees; t++) {
+        const int32_t first = forest->first_node[t], inner = forest->first_node[t + 1] - first;
+        const int32_t ends = forest->first_leaf[t + 1] - forest->first_leaf[t];
+        if (inner < 0 || ends != inner + 1 || inner + ends > MOST_SLOTS) return 0;
+        for (int32_t slot = 0; slot < inner; slot++) {
+            const int32_t node = first + slot, left = forest->left[node], right = forest->right[node];
+            if (left <= slot || right <= slot || left >= inner + ends || right >= inner + ends) return 0;
+            if (forest->column[node] < 0 || forest->column[node] >= 2 * forest->features) return 0;
+        }
+    }
+    return 1;
+}
+
+/* forest_scores(first_node, first_leaf, column, threshold, left, right, leaf_value, features, rows, out) */
+static PyObject *py_forest(PyObject *self, PyObject *args) {
+    PyObject *objects[9];
+    long long features;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOOOLOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4],
+                          &objects[5], &objects[6], &features, &objects[7], &objects[8]))
+        return NULL;
+    static const Py_ssize_t widths[9] = {4, 4, 4, 4, 4, 4, 8, 4, 8};
+    static const char *names[9] = {"first_node", "first_leaf", "column", "threshold", "left",
+                                   "right",      "leaf_value", "rows",   "out"};
+    arrays_t arrays = {.held = 0};
+    void *data[9];
+    for (int i = 0; i < 9; i++)
+        if (!(data[i] = take(&arrays, objects[i], widths[i], i == 8, names[i]))) return wrong(&arrays, "");
+    const int64_t nodes = count_of(&arrays, 2), leaves = count_of(&arrays, 6), n = count_of(&arrays, 8);
+    const forest_t forest = {count_of(&arrays, 0) - 1, features, data[0], data[1], data[2], data[3], data[4],
+                             data[5],                  data[6]};
+    if (forest.trees < 0 || features < 1 || count_of(&arrays, 1) != forest.trees + 1 || count_of(&arrays, 3) != nodes ||
+        count_of(&arrays, 4) != nodes || count_of(&arrays, 5) != nodes || count_of(&arrays, 7) != n * features)
+        return wrong(&arrays, "the shapes of the forest, rows and out do not agree");
+    if (!sound(&forest, nodes, leaves)) return wrong(&arrays, "the forest is not one of trees");
+    int failed;
+    Py_BEGIN_ALLOW_THREADS;
+    failed = forest_scores(&forest, data[7], n, data[8]);
+    Py_END_ALLOW_THREADS;
+    return done(&arrays, failed);
+}
+
+static PyMethodDef methods[] = {
+    {"use_avx512", py_use_avx512, METH_VARARGS, "Whether AVX-512 builds run, where the machine has it."},
+    {"products", py_products, METH_VARARGS, "Inner products; see feedrank.kernels."},
+    {"greatest", py_greatest, METH_VARARGS, "Keys of the greatest scores; see feedrank.kernels."},
+    {"places_by_size", py_places, METH_VARARGS, "Places by size in each slate; see feedrank.kernels."},
+    {"matched", py_matched, METH_VARARGS, "Groups of equal keys; see feedrank.kernels."},
+    {"forest_scores", py_forest, METH_VARARGS, "Scores of a forest; see feedrank.kernels."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_native", "Compiled kernels.", -1, methods,
+                                        NULL,                  NULL,      NULL,                NULL};
+
+PyMODINIT_FUNC PyInit__native(void) {
+    runs_avx512 = machine_has_avx512();
+    PyObject *module = PyModule_Create(&definition);
+    if (module && PyModule_AddIntConstant(module, "AVX512", runs_avx512) < 0) Py_CLEAR(module);
+    return module;
+}

@@ -1,0 +1,60 @@
+/* What the compiled kernels share: the widths that fix the order of every sum, and the two ways each kernel is built.
+ *
+ * Every kernel gives the same bits on every machine, with and without AVX-512, and the same as reference.py: sums are
+ * taken in one order, written down in reference.py, and nothing is contracted into a fused multiply-add
+ * (-ffp-contract=off).
+ */
+#ifndef FEEDRANK_NATIVE_H
+#define FEEDRANK_NATIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAS_AVX512_BUILD 1
+#include <immintrin.h>
+#else
+#define HAS_AVX512_BUILD 0
+#endif
+
+#define LANES 16 /* partial sums of an inner product */
+#define MOST_SLOTS 1024 /* nodes and leaves of a tree that forest_scores takes */
+
+/* A forest whose trees are evaluated node by node for a block of rows at once (see forest.c). */
+typedef struct {
+    int64_t trees;
+    int64_t features;
+    const int32_t *first_node; /* (trees + 1,) */
+    const int32_t *first_leaf; /* (trees + 1,) */
+    const int32_t *column;     /* (nodes,): a feature, plus `features` where a missing value goes right */
+    const float *threshold;    /* (nodes,): a value up to it goes left */
+    const int32_t *left;       /* (nodes,): slot within the tree: a node, or the tree's node count plus a leaf */
+    const int32_t *right;
+    const double *leaf_value; /* (leaves,) */
+} forest_t;
+
+/* Scores of (n, features) rows, added tree by tree. 0, or -1 without memory. */
+int forest_scores(const forest_t *forest, const float *rows, int64_t n, double *out);
+
+/* Inner products (n, m) of n vectors of a table with m of `b` (m, d) float32. The table holds float16 (`half`) or float32;
+ * `places` (n,) says which of its vectors, NULL that they are the first n; a negative place is a zero vector. 0, or -1
+ * without memory. */
+int products(const void *table, int half, const int32_t *places, int64_t n, const float *b, int64_t m, int64_t d,
+             float *out);
+
+/* Keys of the k greatest scores among those alive, in no order, and how many there are. `keys` has room for 3 k + 256. */
+int64_t greatest(const float *scores, int64_t stride, const int32_t *rows, const uint8_t *alive, int64_t n, int64_t k,
+                 uint64_t *keys);
+
+/* Places of (n,) values by size within each stretch of `offsets` (stretches + 1,): 0 the lowest, 1 the highest, ties
+ * their mean. NaN is lowest. 0, or -1 without memory. */
+int places_by_size(const double *values, const int64_t *offsets, int64_t stretches, double *out);
+
+/* Groups of equal keys (entries,), numbered as they first appear, and the group of each wanted key (n,): the number of
+ * groups where no entry has it. Returns that number, or -1 without memory. */
+int64_t matched(const int64_t *keys, int64_t entries, const int64_t *wanted, int64_t n, int64_t *group, int64_t *asked);
+
+/* 1 if this process runs the AVX-512 builds. */
+int has_avx512(void);
+
+#endif

@@ -1,0 +1,75 @@
+"""The kernels in NumPy: what each compiled one must give, to the bit, and what runs where nothing was compiled.
+
+Knows nothing of the compiled ones.
+"""
+
+import numpy as np
+
+from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
+
+LANES = 16  # partial sums of an inner product
+_AT_ONCE = 1 << 22  # products of single values held at a time: 16 MiB
+
+
+def products(table: AnyArray, queries: F32, places: I32 | None = None) -> F32:
+    """See feedrank.kernels.products."""
+    n = len(table) if places is None else len(places)
+    d = table.shape[1]
+    padded = -(-d // LANES) * LANES
+    folded_queries = np.zeros((len(queries), padded), np.float32)
+    folded_queries[:, :d] = queries
+    out = np.empty((n, len(queries)), np.float32)
+    step = max(1, _AT_ONCE // max(1, len(queries) * LANES))
+    for start in range(0, n, step):
+        stop = min(start + step, n)
+        rows = np.zeros((stop - start, padded), np.float32)
+        if places is None:
+            rows[:, :d] = table[start:stop]
+        else:
+            here = places[start:stop]
+            rows[here >= 0, :d] = table[here[here >= 0]]
+        sums = np.zeros((stop - start, len(queries), LANES), np.float32)
+        for lane in range(0, padded, LANES):
+            sums += rows[:, None, lane : lane + LANES] * folded_queries[None, :, lane : lane + LANES]
+        width = LANES // 2
+        while width:
+            sums = sums[..., :width] + sums[..., width : 2 * width]
+            width //= 2
+        out[start:stop] = sums[..., 0]
+    return out
+
+
+def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:
+    """See feedrank.kernels.greatest."""
+    rows, scores = rows[alive], scores[alive] + np.float32(0.0)
+    order = np.lexsort((rows, -scores))[:k]
+    return rows[order], scores[order]
+
+
+def places_by_size(values: F64, offsets: I64) -> F64:
+    """See feedrank.kernels.places_by_size."""
+    n, sizes = len(values), np.diff(offsets)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    filled = np.where(np.isnan(values), -np.inf, values)
+    order = np.lexsort((filled, owner))
+    ordered, owner = filled[order], owner[order]
+    starts = np.r_[True, (ordered[1:] != ordered[:-1]) | (owner[1:] != owner[:-1])] if n else np.empty(0, bool)
+    run = np.cumsum(starts) - 1
+    first = np.flatnonzero(starts)
+    last = np.r_[first[1:], n] - 1
+    middle = (first + last)[run] / 2.0 - offsets[owner]
+    places = np.empty(n)
+    places[order] = middle / np.maximum(sizes[owner] - 1, 1)
+    return places
+
+
+def matched(keys: I64, wanted: I64) -> tuple[I64, I64, int]:
+    """See feedrank.kernels.matched."""
+    known, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    number = np.empty(len(known) + 1, np.int64)
+    number[np.argsort(first, kind="stable")] = np.arange(len(known))
+    number[-1] = len(known)
+    place = np.searchsorted(known, wanted)
+    there = place < len(known)
+    there[there] = known[place[there]] == wanted[there]
+    return number[inverse], number[np.where(there, place, len(known))], len(known)

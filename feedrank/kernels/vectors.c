@@ -1,0 +1,129 @@
+/* Inner products in one fixed order of summation, and the selection of the greatest.
+ *
+ * An inner product is 16 partial sums, value i going to sum i mod 16 in order, folded in halves at the end. A product's
+ * bits therefore hang on its two vectors alone: not on how many are computed at once, nor on the width of the machine's
+ * registers. Values of float16 are widened exactly.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "native.h"
+
+#define ROWS_AT_ONCE 4
+#define QUERIES_AT_ONCE 6
+#define BLOCKS_AHEAD 4
+#define CACHE_LINE 64
+
+typedef float lanes_t __attribute__((vector_size(LANES * sizeof(float))));
+typedef float eight_t __attribute__((vector_size(8 * sizeof(float))));
+typedef float four_t __attribute__((vector_size(4 * sizeof(float))));
+typedef uint32_t words_t __attribute__((vector_size(LANES * sizeof(uint32_t))));
+typedef uint16_t halves_t __attribute__((vector_size(LANES * sizeof(uint16_t))));
+
+static inline __attribute__((always_inline)) lanes_t loaded(const float *values) {
+    lanes_t lanes;
+    memcpy(&lanes, values, sizeof lanes);
+    return lanes;
+}
+
+static inline __attribute__((always_inline)) float folded(lanes_t s) {
+    const eight_t a = __builtin_shufflevector(s, s, 0, 1, 2, 3, 4, 5, 6, 7) +
+                      __builtin_shufflevector(s, s, 8, 9, 10, 11, 12, 13, 14, 15);
+    const four_t b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
+    return (b[0] + b[2]) + (b[1] + b[3]);
+}
+
+/* Exact for every finite value: a shift moves the fraction, and 2^112 the exponent's bias. */
+static inline lanes_t widened(const uint16_t *half) {
+    halves_t bits;
+    memcpy(&bits, half, sizeof bits);
+    const words_t wide = __builtin_convertvector(bits, words_t);
+    const lanes_t magnitude = (lanes_t)((wide & 0x7FFFu) << 13) * 0x1p112f;
+    return (lanes_t)((words_t)magnitude | (wide & 0x8000u) << 16);
+}
+
+#define TARGET
+#define NAME(x) x##_portable
+#define WIDENED(p) widened(p)
+#include "products.inc"
+#undef TARGET
+#undef NAME
+#undef WIDENED
+
+#if HAS_AVX512_BUILD
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define NAME(x) x##_avx512
+#define WIDENED(p) ((lanes_t)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))
+#include "products.inc"
+#endif
+
+int products(const void *table, int half, const int32_t *places, int64_t n, const float *b, int64_t m, int64_t d,
+             float *out) {
+    void *zeros = calloc((size_t)d + 1, sizeof(float));
+    if (!zeros) return -1;
+#if HAS_AVX512_BUILD
+    if (has_avx512())
+        products_avx512(table, half, places, n, b, m, d, zeros, out);
+    else
+#endif
+        products_portable(table, half, places, n, b, m, d, zeros, out);
+    free(zeros);
+    return 0;
+}
+
+/* Moves the k greatest of (count,) keys to the front (Hoare's selection); 0 < k < count. */
+static void select_greatest(uint64_t *keys, int64_t count, int64_t k) {
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+        const uint64_t pivot = keys[low + (high - low) / 2];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (keys[i] > pivot) i++;
+            while (keys[j] < pivot) j--;
+            if (i <= j) {
+                const uint64_t swapped = keys[i];
+                keys[i++] = keys[j];
+                keys[j--] = swapped;
+            }
+        }
+        if (k - 1 <= j)
+            high = j;
+        else if (k - 1 >= i)
+            low = i;
+        else
+            return;
+    }
+}
+
+/* Orders as the score does, and equal scores by row, the lower first. */
+static inline uint64_t key_of(float score, int32_t row) {
+    uint32_t bits;
+    score += 0.0f; /* minus zero is zero */
+    memcpy(&bits, &score, sizeof bits);
+    bits = bits >> 31 ? ~bits : bits | 0x80000000u;
+    return (uint64_t)bits << 32 | (uint32_t)~row;
+}
+
+int64_t greatest(const float *scores, int64_t stride, const int32_t *rows, const uint8_t *alive, int64_t n, int64_t k,
+                 uint64_t *keys) {
+    const int64_t capacity = 3 * k + 256; /* `keys` has room for it */
+    int64_t count = 0;
+    float least = -INFINITY; /* of the k best so far: what is below never enters */
+    for (int64_t i = 0; i < n; i++) {
+        const float score = scores[i * stride];
+        if (score < least || !alive[i]) continue;
+        keys[count++] = key_of(score, rows[i]);
+        if (count == capacity) {
+            select_greatest(keys, count, k);
+            count = k;
+            uint64_t smallest = keys[0];
+            for (int64_t j = 1; j < k; j++) smallest = keys[j] < smallest ? keys[j] : smallest;
+            uint32_t bits = (uint32_t)(smallest >> 32);
+            bits = bits >> 31 ? bits & 0x7FFFFFFFu : ~bits;
+            memcpy(&least, &bits, sizeof least);
+        }
+    }
+    if (count > k) select_greatest(keys, count, k);
+    return count < k ? count : k;
+}
