@@ -23,6 +23,7 @@ from feedrank.features.raw import (
     ViewColumns,
 )
 from feedrank.history import Profile
+from feedrank.kernels import distinct
 from feedrank.settings import VIEWS_KEPT_DAYS
 from feedrank.state import CODED, Count, State
 from feedrank.types import DAY, F16, F32, F64, I32, I64, Bools, Context, Micros
@@ -72,9 +73,7 @@ def _codes(state: State, rows: I32) -> I32:
 
 def _newest_distinct(rows: I32) -> I32:
     """The newest CO_HISTORY distinct rows of a history (oldest first), newest first."""
-    backwards = rows[::-1]
-    _, first = np.unique(backwards, return_index=True)
-    return backwards[np.sort(first)[:CO_HISTORY]]
+    return distinct(rows[::-1])[:CO_HISTORY]
 
 
 def _engagements(state: State, rows: I32, now: Micros) -> F64:

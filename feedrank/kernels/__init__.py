@@ -5,6 +5,32 @@ tests hold both to the same bits, so that a row computed on one machine is repla
 features, indices or models.
 """
 
-from feedrank.kernels.binding import COMPILED, INSTRUCTIONS, Forest, greatest, matched, native, places_by_size, products
+from feedrank.kernels.binding import (
+    COMPILED,
+    INSTRUCTIONS,
+    Forest,
+    among,
+    distinct,
+    greatest,
+    matched,
+    native,
+    places_by_size,
+    positions,
+    products,
+    summaries,
+)
 
-__all__ = ["COMPILED", "INSTRUCTIONS", "Forest", "greatest", "matched", "native", "places_by_size", "products"]
+__all__ = [
+    "COMPILED",
+    "INSTRUCTIONS",
+    "Forest",
+    "among",
+    "distinct",
+    "greatest",
+    "matched",
+    "native",
+    "places_by_size",
+    "positions",
+    "products",
+    "summaries",
+]

@@ -92,6 +92,40 @@ def matched(keys: I64, wanted: I64) -> tuple[I64, I64, int]:
     return group, asked, native.matched(keys, wanted, group, asked)
 
 
+def positions(rows: I32, others: I32) -> I32:
+    """Where each row (n,) first stands among `others` (m,), int32; -1 where it does not."""
+    if native is None:
+        return reference.positions(rows, others)
+    out = np.empty(len(rows), np.int32)
+    native.positions(np.ascontiguousarray(rows, np.int32), np.ascontiguousarray(others, np.int32), out)
+    return out
+
+
+def among(rows: I32, others: I32) -> Bools:
+    """Which rows (n,) stand among `others` (m,)."""
+    return positions(rows, others) >= 0
+
+
+def distinct(rows: I32) -> I32:
+    """The rows without repeats, as they first appear, (<= n,) int32."""
+    if native is None:
+        return reference.distinct(rows)
+    rows = np.ascontiguousarray(rows, np.int32)
+    out = np.empty_like(rows)
+    return out[: native.distinct(rows, out)]
+
+
+def summaries(values: F32, weights: F64, top: int) -> F64:
+    """Of each row of `values` (n, h): the greatest, the sum, the sum weighted by `weights` (h,), and that of the `top`
+    greatest, (n, 4). Sums are taken in order, the last from the greatest on. `top` is 1 to 8, and at most h.
+    """
+    if native is None:
+        return reference.summaries(values, weights, top)
+    out = np.empty((len(values), 4))
+    native.summaries(np.ascontiguousarray(values, np.float32), np.ascontiguousarray(weights, np.float64), top, out)
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Forest:
     """Binary trees over numeric features, laid out for the compiled kernel; a node's children come after it.

@@ -170,6 +170,56 @@ static PyObject *py_matched(PyObject *self, PyObject *args) {
     return PyErr_Occurred() ? NULL : PyLong_FromLongLong(groups);
 }
 
+/* positions(rows, others, out) */
+static PyObject *py_positions(PyObject *self, PyObject *args) {
+    PyObject *objects[3];
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOO", &objects[0], &objects[1], &objects[2])) return NULL;
+    static const char *names[3] = {"rows", "others", "out"};
+    arrays_t arrays = {.held = 0};
+    void *data[3];
+    for (int i = 0; i < 3; i++)
+        if (!(data[i] = take(&arrays, objects[i], 4, i == 2, names[i]))) return wrong(&arrays, "");
+    const int64_t n = count_of(&arrays, 0);
+    if (count_of(&arrays, 2) != n) return wrong(&arrays, "out does not have one entry for each row");
+    return done(&arrays, positions(data[0], n, data[1], count_of(&arrays, 1), data[2]));
+}
+
+/* distinct(rows, out) -> count */
+static PyObject *py_distinct(PyObject *self, PyObject *args) {
+    PyObject *rows, *out;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OO", &rows, &out)) return NULL;
+    arrays_t arrays = {.held = 0};
+    const int32_t *from = take(&arrays, rows, 4, 0, "rows");
+    int32_t *to = from ? take(&arrays, out, 4, 1, "out") : NULL;
+    if (!to) return wrong(&arrays, "");
+    if (count_of(&arrays, 0) != count_of(&arrays, 1)) return wrong(&arrays, "out does not have room for all rows");
+    const int64_t found = distinct(from, count_of(&arrays, 0), to);
+    Py_XDECREF(done(&arrays, found < 0));
+    return PyErr_Occurred() ? NULL : PyLong_FromLongLong(found);
+}
+
+/* summaries(values, weights, top, out) */
+static PyObject *py_summaries(PyObject *self, PyObject *args) {
+    PyObject *values, *weights, *out;
+    long long top;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOLO", &values, &weights, &top, &out)) return NULL;
+    arrays_t arrays = {.held = 0};
+    const float *from = take(&arrays, values, 4, 0, "values");
+    const double *weight_of = from ? take(&arrays, weights, 8, 0, "weights") : NULL;
+    double *to = weight_of ? take(&arrays, out, 8, 1, "out") : NULL;
+    if (!to) return wrong(&arrays, "");
+    const int64_t h = count_of(&arrays, 1), n = count_of(&arrays, 2) / 4;
+    if (top < 1 || top > MOST_TOP || h < top || count_of(&arrays, 0) != n * h || count_of(&arrays, 2) != 4 * n)
+        return wrong(&arrays, "the shapes of values, weights and out do not agree");
+    Py_BEGIN_ALLOW_THREADS;
+    summaries(from, n, h, weight_of, top, to);
+    Py_END_ALLOW_THREADS;
+    return done(&arrays, 0);
+}
+
 /* Whether every node of every tree leads to a slot of its tree that comes later, and reads a column there is. */
 static int sound(const forest_t *forest, int64_t nodes, int64_t leaves) {
     if (forest->first_node[0] != 0 || forest->first_leaf[0] != 0 || forest->first_node[forest->trees] != nodes ||
@@ -222,6 +272,9 @@ static PyMethodDef methods[] = {
     {"products", py_products, METH_VARARGS, "Inner products; see feedrank.kernels."},
     {"greatest", py_greatest, METH_VARARGS, "Keys of the greatest scores; see feedrank.kernels."},
     {"places_by_size", py_places, METH_VARARGS, "Places by size in each slate; see feedrank.kernels."},
+    {"positions", py_positions, METH_VARARGS, "Where rows stand among others; see feedrank.kernels."},
+    {"distinct", py_distinct, METH_VARARGS, "Rows without repeats; see feedrank.kernels."},
+    {"summaries", py_summaries, METH_VARARGS, "Greatest values and sums of rows; see feedrank.kernels."},
     {"matched", py_matched, METH_VARARGS, "Groups of equal keys; see feedrank.kernels."},
     {"forest_scores", py_forest, METH_VARARGS, "Scores of a forest; see feedrank.kernels."},
     {NULL, NULL, 0, NULL},

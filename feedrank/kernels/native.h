@@ -17,6 +17,7 @@
 #define HAS_AVX512_BUILD 0
 #endif
 
+#define MOST_TOP 8 /* greatest values that summaries adds */
 #define LANES 16 /* partial sums of an inner product */
 #define MOST_SLOTS 1024 /* nodes and leaves of a tree that forest_scores takes */
 
@@ -53,6 +54,16 @@ int places_by_size(const double *values, const int64_t *offsets, int64_t stretch
 /* Groups of equal keys (entries,), numbered as they first appear, and the group of each wanted key (n,): the number of
  * groups where no entry has it. Returns that number, or -1 without memory. */
 int64_t matched(const int64_t *keys, int64_t entries, const int64_t *wanted, int64_t n, int64_t *group, int64_t *asked);
+
+/* Where each row (n,) first stands among `others` (m,), -1 where it does not. 0, or -1 without memory. */
+int positions(const int32_t *rows, int64_t n, const int32_t *others, int64_t m, int32_t *out);
+
+/* The rows (n,) without repeats, as they first appear, and how many; -1 without memory. */
+int64_t distinct(const int32_t *rows, int64_t n, int32_t *out);
+
+/* Of each row of (n, h) values: the greatest, the sum, the sum weighted by (h,), the sum of the `top` greatest,
+ * (n, 4) in order; sums from the first to the last, that of the greatest from the greatest on. h >= top, top <= MOST_TOP. */
+void summaries(const float *values, int64_t n, int64_t h, const double *weights, int64_t top, double *out);
 
 /* 1 if this process runs the AVX-512 builds. */
 int has_avx512(void);

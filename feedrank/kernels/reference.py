@@ -73,3 +73,31 @@ def matched(keys: I64, wanted: I64) -> tuple[I64, I64, int]:
     there = place < len(known)
     there[there] = known[place[there]] == wanted[there]
     return number[inverse], number[np.where(there, place, len(known))], len(known)
+
+
+def positions(rows: I32, others: I32) -> I32:
+    """See feedrank.kernels.positions."""
+    known, first = np.unique(others, return_index=True)
+    place = np.minimum(np.searchsorted(known, rows), max(len(known) - 1, 0))
+    if not len(known):
+        return np.full(len(rows), -1, np.int32)
+    return np.where(known[place] == rows, first[place], -1).astype(np.int32)
+
+
+def distinct(rows: I32) -> I32:
+    """See feedrank.kernels.distinct."""
+    _, first = np.unique(rows, return_index=True)
+    return rows[np.sort(first)]
+
+
+def summaries(values: F32, weights: F64, top: int) -> F64:
+    """See feedrank.kernels.summaries."""
+    out = np.zeros((len(values), 4))
+    out[:, 0] = values.max(axis=1)
+    for j in range(values.shape[1]):  # in order: a row's bits must not depend on the batch
+        out[:, 1] += values[:, j]
+        out[:, 2] += weights[j] * values[:, j]
+    greatest = -np.sort(-values, axis=1)
+    for k in range(top):
+        out[:, 3] += greatest[:, k]
+    return out

@@ -101,3 +101,76 @@ int64_t matched(const int64_t *keys, int64_t entries, const int64_t *wanted, int
     free(held);
     return groups;
 }
+
+/* A table of rows by hash: slot -> index into the rows it was made of, -1 for none. */
+typedef struct {
+    int32_t *slots;
+    int bits;
+} table_t;
+
+static int table_for(table_t *table, int64_t n) {
+    table->bits = 4;
+    while (((int64_t)1 << table->bits) < 2 * n) table->bits++;
+    table->slots = malloc(sizeof(int32_t) << table->bits);
+    if (!table->slots) return -1;
+    memset(table->slots, 0xFF, sizeof(int32_t) << table->bits);
+    return 0;
+}
+
+/* The slot that holds a row, or the free one where it belongs. */
+static inline uint32_t slot_of(const table_t *table, const int32_t *held, int32_t row) {
+    const uint32_t mask = ((uint32_t)1 << table->bits) - 1;
+    uint32_t slot = (uint32_t)row * 0x9E3779B1u >> (32 - table->bits);
+    while (table->slots[slot] >= 0 && held[table->slots[slot]] != row) slot = (slot + 1) & mask;
+    return slot;
+}
+
+int positions(const int32_t *rows, int64_t n, const int32_t *others, int64_t m, int32_t *out) {
+    table_t table;
+    if (table_for(&table, m)) return -1;
+    for (int64_t i = 0; i < m; i++) {
+        const uint32_t slot = slot_of(&table, others, others[i]);
+        if (table.slots[slot] < 0) table.slots[slot] = (int32_t)i;
+    }
+    for (int64_t i = 0; i < n; i++) out[i] = table.slots[slot_of(&table, others, rows[i])];
+    free(table.slots);
+    return 0;
+}
+
+int64_t distinct(const int32_t *rows, int64_t n, int32_t *out) {
+    table_t table;
+    if (table_for(&table, n)) return -1;
+    int64_t found = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t slot = slot_of(&table, rows, rows[i]);
+        if (table.slots[slot] >= 0) continue;
+        table.slots[slot] = (int32_t)i;
+        out[found++] = rows[i];
+    }
+    free(table.slots);
+    return found;
+}
+
+void summaries(const float *values, int64_t n, int64_t h, const double *weights, int64_t top, double *out) {
+    for (int64_t i = 0; i < n; i++) {
+        const float *row = values + i * h;
+        float greatest[MOST_TOP];
+        for (int64_t k = 0; k < top; k++) greatest[k] = -INFINITY;
+        double sum = 0.0, weighted = 0.0, best = 0.0;
+        for (int64_t j = 0; j < h; j++) {
+            const float value = row[j];
+            sum += value;
+            weighted += weights[j] * value;
+            if (value > greatest[top - 1]) {
+                int64_t k = top - 1;
+                for (; k > 0 && greatest[k - 1] < value; k--) greatest[k] = greatest[k - 1];
+                greatest[k] = value;
+            }
+        }
+        for (int64_t k = 0; k < top; k++) best += greatest[k];
+        out[4 * i] = greatest[0];
+        out[4 * i + 1] = sum;
+        out[4 * i + 2] = weighted;
+        out[4 * i + 3] = best;
+    }
+}

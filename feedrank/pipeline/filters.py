@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feedrank.features import Raw
+from feedrank.kernels import among
 from feedrank.pipeline.rules import Ruleset
 from feedrank.pipeline.stages import Filter, Query, Reader
 from feedrank.state import CODED, NEVER, Catalog
@@ -78,7 +79,7 @@ class HiddenFilter:
     always: bool = True
 
     def keep(self, query: Query, reader: Reader, raw: Raw) -> Bools:
-        return ~np.isin(raw.items.rows, reader.profile.hidden_rows)
+        return ~among(raw.items.rows, reader.profile.hidden_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class RequestedFilter:
             mask &= query.now - _appeared(raw) <= asked.max_age
         if asked.exclude_item_ids:
             rows = [self.catalog.row_of.get(item_id, -1) for item_id in asked.exclude_item_ids]
-            mask &= ~np.isin(items.rows, rows)
+            mask &= ~among(items.rows, np.array(rows, np.int32))
         return mask
 
     def _is(self, column: str, words: tuple[str, ...], raw: Raw) -> Bools:
@@ -145,7 +146,7 @@ class SeenFilter:
         recent = profile.viewed_rows[profile.viewed_times > query.now - self.hours * HOUR]
         rows, counts = np.unique(recent, return_counts=True)
         tired = rows[counts >= self.views]
-        return ~np.isin(raw.items.rows, np.concatenate([profile.engaged_rows, tired]))
+        return ~among(raw.items.rows, np.concatenate([profile.engaged_rows, tired]))
 
 
 @dataclass(frozen=True, slots=True)

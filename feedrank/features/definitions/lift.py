@@ -8,6 +8,7 @@ import numpy as np
 
 from feedrank.features.definition import Feature
 from feedrank.features.frame import Frame
+from feedrank.kernels import matched
 from feedrank.settings import ENGAGEMENTS_KEPT, VIEWS_KEPT, VIEWS_KEPT_DAYS
 from feedrank.state import CODED
 from feedrank.types import F64
@@ -28,7 +29,8 @@ def _read_after_all(frame: Frame) -> F64:
     views, history = frame.raw.views, frame.raw.history
     shown = frame.views.request << 32 | views.rows.astype(np.int64)
     read = frame.history.request << 32 | history.rows.astype(np.int64)
-    return np.isin(shown, read).astype(np.float64)
+    _, group, groups = matched(read, shown)
+    return (group < groups).astype(np.float64)
 
 
 def _lift(frame: Frame, column: str) -> F64:

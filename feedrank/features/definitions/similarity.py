@@ -9,10 +9,11 @@ import numpy as np
 from feedrank.features.definition import Feature
 from feedrank.features.frame import Frame
 from feedrank.features.raw import NEGATIVE, NEGATIVE_HISTORY, POSITIVE, QUERY, SIMILARITY_HISTORY
-from feedrank.kernels import products
+from feedrank.kernels import products, summaries
 from feedrank.settings import SEARCHES_KEPT
 from feedrank.types import F32, F64
 
+TOP = 3
 HALF_LIFE_ITEMS = 10.0  # decayed mean: weight halves every ten engagements
 _COLUMNS = ("max", "mean", "top3", "last", "decayed", "negative", "query")
 
@@ -42,16 +43,19 @@ def _table(frame: Frame) -> F64:
 
 def _against_history(cosines: F32) -> F64:
     """max, mean, top-3 mean, last and decayed mean over the history (n, h), oldest first; sums in order."""
-    n, h = cosines.shape
-    mean, decayed, weight = np.zeros(n), np.zeros(n), 0.0
-    for k in range(h):
-        w = 0.5 ** ((h - 1 - k) / HALF_LIFE_ITEMS)
-        mean += cosines[:, k]
-        decayed += w * cosines[:, k]
-        weight += w
-    top = -np.sort(-cosines, axis=1)[:, :3].astype(np.float64)
-    top3 = sum(top[:, k] for k in range(top.shape[1])) / top.shape[1]
-    return np.stack([cosines.max(axis=1), mean / h, top3, cosines[:, -1], decayed / weight], axis=1)
+    h = cosines.shape[1]
+    weights = 0.5 ** (np.arange(h - 1, -1, -1) / HALF_LIFE_ITEMS)
+    top = min(TOP, h)
+    found = summaries(cosines, weights, top)
+    last = cosines[:, -1].astype(np.float64)
+    return np.stack([found[:, 0], found[:, 1] / h, found[:, 3] / top, last, found[:, 2] / _in_order(weights)], axis=1)
+
+
+def _in_order(values: F64) -> float:
+    total = 0.0
+    for value in values.tolist():
+        total += value
+    return total
 
 
 def similarity(frame: Frame, column: str) -> F64:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from feedrank.kernels import among, positions
 from feedrank.pipeline.sources.trending import interleave
 from feedrank.pipeline.stages import Query, Reader, Retrieved
 from feedrank.types import F32, I32
@@ -41,14 +42,15 @@ class InterestSource:
         found, scores = self._index.search(interests, each)
         lists = [rows[rows >= 0] for rows in found]
         read = reader.profile.engaged_rows
-        rows = interleave([mine[~np.isin(mine, read)] for mine in lists])[: self.quota]
+        rows = interleave([mine[~among(mine, read)] for mine in lists])[: self.quota]
         best = _best_score(rows, found, scores)
         return Retrieved(rows, best)
 
 
 def _best_score(rows: I32, found: I32, scores: F32) -> F32:
     """The highest cosine each row was found with, (m,)."""
-    flat_rows, flat_scores = found.ravel(), scores.ravel()
-    order = np.lexsort((-flat_scores, flat_rows))
-    unique, first = np.unique(flat_rows[order], return_index=True)
-    return flat_scores[order][first][np.searchsorted(unique, rows)].astype(np.float32)
+    best = np.full(len(rows), -np.inf, np.float32)
+    for mine, theirs in zip(found, scores, strict=True):
+        at = positions(rows, mine)
+        best = np.where(at >= 0, np.maximum(best, theirs[at]), best)
+    return best

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 
+from feedrank.kernels import among, distinct
 from feedrank.pipeline.stages import Query, Reader, Retrieved
 from feedrank.state import Count, State
 from feedrank.types import F64, I32, Micros
@@ -28,12 +29,11 @@ class SimilarSource:
     def retrieve(self, query: Query, reader: Reader) -> Retrieved:
         """Rows, best first (m,), m up to the quota."""
         engaged = reader.profile.engaged_rows[::-1]
-        _, first = np.unique(engaged, return_index=True)
-        recent = engaged[np.sort(first)[:HISTORY]]
+        recent = distinct(engaged)[:HISTORY]
         with self._lock:
             recent = recent[recent < self._state.catalog.rows]
             rows, scores = neighbours(self._state, recent, query.now)
-        keep = ~np.isin(rows, engaged)
+        keep = ~among(rows, engaged)
         rows, scores = rows[keep], scores[keep]
         best = np.argsort(-scores, kind="stable")[: self.quota]
         return Retrieved(rows[best], scores[best].astype(np.float32))

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 
+from feedrank.kernels import distinct
 from feedrank.pipeline.lists import SharedLists
 from feedrank.pipeline.sources.unread_first import unread_first
 from feedrank.pipeline.stages import Query, Reader, Retrieved
@@ -61,6 +62,4 @@ def interleave(lists: list[I32]) -> I32:
         return lists[0]
     places = np.concatenate([np.arange(len(rows)) for rows in lists])
     which = np.repeat(np.arange(len(lists)), [len(rows) for rows in lists])
-    rows = np.concatenate(lists)[np.lexsort((which, places))]
-    _, first = np.unique(rows, return_index=True)
-    return rows[np.sort(first)]
+    return distinct(np.concatenate(lists)[np.lexsort((which, places))])
