@@ -19,9 +19,9 @@ NAMES: tuple[str, ...] = tuple(BY_NAME)
 
 
 def compute(raw: Raw, names: Sequence[str] = NAMES, kept: I64 | None = None) -> F32:
-    """Feature rows (n, len(names)) float32, C order, of a batch whose requests are marked by `raw.item_offsets`.
+    """Feature rows (n, len(names)) float32 of a batch whose requests are marked by `raw.item_offsets`.
 
-    Columns are the named features in the given order. With `kept` (k,), ascending indices of candidates, only their
+    Columns are the named features in the given order, each contiguous. With `kept` (k,), ascending indices of candidates, only their
     rows come back, (k, len(names)): the same bits, for only in-slate features look at the others. InvalidInput for a
     name that has no definition.
     """
@@ -30,7 +30,7 @@ def compute(raw: Raw, names: Sequence[str] = NAMES, kept: I64 | None = None) -> 
         raise InvalidInput(f"no feature is named {unknown[0]!r}; the known ones are in docs/features.md")
     whole = Frame(raw)
     alone = whole if kept is None else Frame(raw.take(kept))
-    rows = np.empty((alone.n, len(names)), np.float32)
+    rows = np.empty((len(names), alone.n), np.float32).T
     for j, name in enumerate(names):
         feature = BY_NAME[name]
         if kept is not None and feature.in_slate:

@@ -40,8 +40,8 @@ class Feature:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def values(self, frame: Frame) -> AnyArray:
-        """The column, shape (n,) float32, with `default` wherever `compute` gave NaN."""
-        column = self.compute(frame).astype(np.float32)
-        if not np.isnan(self.default):
-            column[np.isnan(column)] = self.default
+        """The column, shape (n,), with `default` wherever `compute` gave NaN."""
+        column = self.compute(frame)
+        if self.default == self.default:
+            column = np.where(np.isnan(column), self.default, column)
         return column

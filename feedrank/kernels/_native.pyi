@@ -21,6 +21,7 @@ def forest_scores(
     right: AnyArray,
     leaf_value: AnyArray,
     features: int,
+    by_column: bool,
     rows: AnyArray,
     out: AnyArray,
 ) -> None: ...

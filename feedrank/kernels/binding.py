@@ -144,11 +144,16 @@ class Forest:
     leaf_value: F64  # (leaves,)
 
     def scores(self, rows: F32) -> F64:
-        """Sums over all trees, in order, for rows (n, features) float32: (n,) float64. Only where COMPILED."""
+        """Sums over all trees, in order, for rows (n, features) float32 in either order: (n,) float64.
+
+        InvalidInput where nothing is COMPILED.
+        """
         if native is None:
             raise InvalidInput("a forest is scored by the compiled kernels, which this installation lacks")
         out = np.empty(len(rows))
         if len(rows):
             shape = (self.first_node, self.first_leaf, self.column, self.threshold, self.left, self.right)
-            native.forest_scores(*shape, self.leaf_value, self.features, np.ascontiguousarray(rows, np.float32), out)
+            by_column = rows.flags.f_contiguous and not rows.flags.c_contiguous
+            values = rows.T if by_column else np.ascontiguousarray(rows)
+            native.forest_scores(*shape, self.leaf_value, self.features, by_column, values, out)
         return out

@@ -2,7 +2,7 @@
  *
  * Rows are taken in blocks, transposed. For each tree all nodes are visited once, parents first, and every node splits
  * the mask of the block's rows that reach it in two: no row walks down by itself, so there is no load that waits for the
- * one before. Missing values are settled when a block is transposed: every feature stands there twice, with minus
+ * one before. Missing values are settled when a block is filled: every feature stands there twice, with minus
  * infinity in their place and with NaN, and a node reads the one that goes its way.
  */
 #include <math.h>
@@ -14,13 +14,15 @@
 #define BLOCK 32   /* rows: both copies of 110 features fit the first-level cache */
 #define ZERO 1e-35f /* LightGBM takes what is no larger for zero */
 
-static void transpose(const float *rows, int64_t n, int64_t features, float *block) {
-    for (int64_t r = 0; r < BLOCK; r++) {
-        const float *row = rows + (r < n ? r : n - 1) * features;
-        for (int64_t f = 0; f < features; f++) {
-            const float value = fabsf(row[f]) <= ZERO ? 0.0f : row[f];
-            block[f * BLOCK + r] = value != value ? -INFINITY : value;
-            block[(features + f) * BLOCK + r] = value; /* NaN is not up to any threshold */
+/* n values of each feature, `step` apart, as both of their copies; what is left of the block is unread. */
+static void fill(const float *rows, int64_t n, int64_t step, int64_t apart, int64_t features, float *block) {
+    for (int64_t f = 0; f < features; f++) {
+        const float *values = rows + f * apart;
+        float *lowest = block + f * BLOCK, *raw = block + (features + f) * BLOCK;
+        for (int64_t r = 0; r < n; r++) {
+            const float value = fabsf(values[r * step]) <= ZERO ? 0.0f : values[r * step];
+            lowest[r] = value != value ? -INFINITY : value;
+            raw[r] = value; /* NaN is not up to any threshold */
         }
     }
 }
@@ -89,13 +91,16 @@ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) static void block_
 }
 #endif
 
-int forest_scores(const forest_t *forest, const float *rows, int64_t n, double *out) {
+int forest_scores(const forest_t *forest, const float *rows, int64_t n, int by_column, double *out) {
     float *block = NULL;
-    if (posix_memalign((void **)&block, 64, (size_t)(2 * forest->features * BLOCK) * sizeof(float))) return -1;
+    const int64_t step = by_column ? 1 : forest->features, apart = by_column ? n : 1;
+    const size_t size = (size_t)(2 * forest->features * BLOCK) * sizeof(float);
+    if (posix_memalign((void **)&block, 64, size)) return -1;
+    memset(block, 0, size);
     for (int64_t start = 0; start < n; start += BLOCK) {
         double sums[BLOCK] = {0};
         const int64_t some = n - start < BLOCK ? n - start : BLOCK;
-        transpose(rows + start * forest->features, some, forest->features, block);
+        fill(rows + start * step, some, step, apart, forest->features, block);
 #if HAS_AVX512_BUILD
         if (has_avx512())
             block_scores_avx512(forest, block, sums);

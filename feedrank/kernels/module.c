@@ -238,13 +238,14 @@ static int sound(const forest_t *forest, int64_t nodes, int64_t leaves) {
     return 1;
 }
 
-/* forest_scores(first_node, first_leaf, column, threshold, left, right, leaf_value, features, rows, out) */
+/* forest_scores(first_node, first_leaf, column, threshold, left, right, leaf_value, features, by_column, rows, out) */
 static PyObject *py_forest(PyObject *self, PyObject *args) {
     PyObject *objects[9];
     long long features;
+    int by_column;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOLOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4],
-                          &objects[5], &objects[6], &features, &objects[7], &objects[8]))
+    if (!PyArg_ParseTuple(args, "OOOOOOOLpOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4],
+                          &objects[5], &objects[6], &features, &by_column, &objects[7], &objects[8]))
         return NULL;
     static const Py_ssize_t widths[9] = {4, 4, 4, 4, 4, 4, 8, 4, 8};
     static const char *names[9] = {"first_node", "first_leaf", "column", "threshold", "left",
@@ -262,7 +263,7 @@ static PyObject *py_forest(PyObject *self, PyObject *args) {
     if (!sound(&forest, nodes, leaves)) return wrong(&arrays, "the forest is not one of trees");
     int failed;
     Py_BEGIN_ALLOW_THREADS;
-    failed = forest_scores(&forest, data[7], n, data[8]);
+    failed = forest_scores(&forest, data[7], n, by_column, data[8]);
     Py_END_ALLOW_THREADS;
     return done(&arrays, failed);
 }

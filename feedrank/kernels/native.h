@@ -34,8 +34,8 @@ typedef struct {
     const double *leaf_value; /* (leaves,) */
 } forest_t;
 
-/* Scores of (n, features) rows, added tree by tree. 0, or -1 without memory. */
-int forest_scores(const forest_t *forest, const float *rows, int64_t n, double *out);
+/* Scores of (n, features) rows, or of (features, n) columns, added tree by tree. 0, or -1 without memory. */
+int forest_scores(const forest_t *forest, const float *rows, int64_t n, int by_column, double *out);
 
 /* Inner products (n, m) of n vectors of a table with m of `b` (m, d) float32. The table holds float16 (`half`) or float32;
  * `places` (n,) says which of its vectors, NULL that they are the first n; a negative place is a zero vector. 0, or -1

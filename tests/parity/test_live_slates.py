@@ -92,6 +92,14 @@ def live_traffic(target: str, seed: int, stop: threading.Event, faults: list[Bas
         faults.append(fault)
 
 
+def await_items(client: Client) -> None:
+    """Waits until the worker that answers has folded items."""
+    deadline = time.monotonic() + 20
+    while not client.rank(RankCall(limit=8, dry_run=True)).items:
+        assert time.monotonic() < deadline, "no item became rankable"
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_logged_rows_equal_replayed_rows(serve, tmp_path: Path, register_model, workers: int) -> None:
     rng = np.random.default_rng(workers)
@@ -106,6 +114,8 @@ def test_logged_rows_equal_replayed_rows(serve, tmp_path: Path, register_model, 
             [User(user_id=UserId(u), region="north" if k % 2 else "", language="en") for k, u in enumerate(users)]
         )
         client.upsert_items([item(rng, k) for k in range(60)])
+        for _ in range(20 * workers):  # each call meets another worker, sooner or later
+            await_items(client)
         writer = threading.Thread(target=live_traffic, args=(target, 7, stop, faults))
         writer.start()
         try:

@@ -38,10 +38,10 @@ class EpsilonSlice:
         best, explore = self._diversity.best(allowed), self._settings.explore
         if best < 0 or place < self._settings.explore_from:
             return Pick(best)
-        pool = self._ranked[allowed[self._ranked]][: self._settings.explore_pool]
+        pool = self._ranked[np.flatnonzero(allowed[self._ranked])[: self._settings.explore_pool]]
         drawn = bool(self._rng.random() < explore)
         chosen = int(pool[self._rng.integers(len(pool))]) if drawn else best
-        in_pool = bool(np.any(pool == chosen))
+        in_pool = chosen in pool
         return Pick(chosen, (1.0 - explore) * (chosen == best) + explore * in_pool / len(pool), drawn)
 
     def stand(self, chosen: int) -> None:

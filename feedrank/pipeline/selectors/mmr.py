@@ -33,7 +33,12 @@ class Diversity:
         spread = float(pooled.max() - pooled.min()) if len(pooled) else 0.0
         self._relevance = (pooled - pooled.min()) / spread if spread > 0 else np.zeros(len(pooled))
         self._likeness = np.zeros(len(pooled))  # to the most alike item placed so far
-        self._raw = raw
+        items = raw.items
+        self._items = items
+        self._categories = items.codes[self._pool, CODED.index("category")]
+        self._subcategories = items.codes[self._pool, CODED.index("subcategory")]
+        self._has_vector = items.has_vector[self._pool]
+        self._all_have = bool(len(pooled)) and bool(items.vectors.shape[1]) and bool(self._has_vector.all())
 
     def place(self, chosen: int) -> None:
         """Notes that a candidate now stands."""
@@ -43,30 +48,37 @@ class Diversity:
 
     def best(self, allowed: Bools) -> int:
         """The allowed candidate of highest marginal relevance, ties to the higher score; -1 if none is allowed."""
-        pool, marginal = self.marginal(allowed)
-        if len(pool):
-            return int(pool[np.argmax(marginal)])
+        open_ = allowed[self._pool]
+        if open_.any():
+            return int(self._pool[np.argmax(np.where(open_, self._marginal(), -np.inf))])
         left = self._ranked[allowed[self._ranked]]
         return int(left[0]) if len(left) else -1
 
     def marginal(self, allowed: Bools) -> tuple[I32, F64]:
         """The pool's allowed candidates by score, and the marginal relevance of each."""
         open_ = allowed[self._pool]
-        pool = self._pool[open_]
-        marginal = (1.0 - self._weight) * self._relevance[open_] - self._weight * self._likeness[open_]
-        if self._calibration.weight > 0.0:
-            marginal = self._calibration.weigh(marginal, pool)
-        return pool, marginal
+        return self._pool[open_], self._marginal()[open_]
+
+    def _marginal(self) -> F64:
+        """Of the whole pool."""
+        marginal = (1.0 - self._weight) * self._relevance - self._weight * self._likeness
+        return self._calibration.weigh(marginal, self._pool) if self._calibration.weight > 0.0 else marginal
 
     def _like(self, chosen: int) -> F64:
-        items, pool = self._raw.items, self._pool
-        categories = items.codes[:, CODED.index("category")]
-        subcategories = items.codes[:, CODED.index("subcategory")]
-        same = (categories[pool] == categories[chosen]) & (categories[chosen] > 0)
-        closer = same & (subcategories[pool] == subcategories[chosen]) & (subcategories[chosen] > 0)
+        items = self._items
+        if self._all_have and items.has_vector[chosen]:
+            return np.maximum(self._cosines(chosen), 0.0)
+        category, subcategory = (
+            items.codes[chosen, CODED.index("category")],
+            items.codes[chosen, CODED.index("subcategory")],
+        )
+        same = (self._categories == category) & (category > 0)
+        closer = same & (self._subcategories == subcategory) & (subcategory > 0)
         likeness = np.where(closer, SAME_SUBCATEGORY, np.where(same, SAME_CATEGORY, 0.0))
         if items.vectors.shape[1] and items.has_vector[chosen]:
-            query = items.vectors[chosen].astype(np.float32)
-            cosines = products(items.vectors, query[None, :], pool)[:, 0]
-            likeness = np.where(items.has_vector[pool], np.maximum(cosines, 0.0), likeness)
-        return likeness.astype(np.float64)
+            likeness = np.where(self._has_vector, np.maximum(self._cosines(chosen), 0.0), likeness)
+        return likeness
+
+    def _cosines(self, chosen: int) -> F64:
+        query = self._items.vectors[chosen].astype(np.float32)
+        return products(self._items.vectors, query[None, :], self._pool)[:, 0].astype(np.float64)

@@ -18,7 +18,7 @@ def test_rows_are_float32_in_the_order_asked_for() -> None:
     raw = gather(state, np.array([1, 3], np.int32), profile(NO_HISTORY, ""), Context(), T0, "")
     rows = compute(raw, ["weekday", "slate_size"])
     assert rows.dtype == np.float32
-    assert rows.flags.c_contiguous
+    assert rows.T.flags.c_contiguous  # columns: what makes them and what reads them go by column
     assert rows.tolist() == [[3.0, 2.0], [3.0, 2.0]]
     assert compute(raw).shape == (2, len(FEATURES))
     assert compute(raw, []).shape == (2, 0)

@@ -61,6 +61,7 @@ def test_scores_are_lightgbms_to_the_bit(params: dict[str, Any], avx512: bool) -
         for n in (1, 31, 32, 33, 500):
             rows = rows_of(n, n)
             assert forest.scores(rows).tobytes() == scored_by(booster)(rows).tobytes()
+            assert forest.scores(np.asfortranarray(rows)).tobytes() == scored_by(booster)(rows).tobytes()
         assert len(forest.scores(rows[:0])) == 0
     finally:
         native.use_avx512(True)
