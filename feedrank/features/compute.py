@@ -21,9 +21,9 @@ NAMES: tuple[str, ...] = tuple(BY_NAME)
 def compute(raw: Raw, names: Sequence[str] = NAMES, kept: I64 | None = None) -> F32:
     """Feature rows (n, len(names)) float32 of a batch whose requests are marked by `raw.item_offsets`.
 
-    Columns are the named features in the given order, each contiguous. With `kept` (k,), ascending indices of candidates, only their
-    rows come back, (k, len(names)): the same bits, for only in-slate features look at the others. InvalidInput for a
-    name that has no definition.
+    Columns are the named features in the given order, each contiguous. With `kept` (k,), ascending indices of
+    candidates, only their rows come back, (k, len(names)): the same bits, for only in-slate features look at the
+    others. InvalidInput for a name that has no definition.
     """
     unknown = [name for name in names if name not in BY_NAME]
     if unknown:
