@@ -5,8 +5,8 @@ what gives them meaning. Knows nothing of storage, of bounds, or of item state.
 """
 
 import hashlib
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from feedrank.records import EventRecorded, Fact, QueryEmbedded
 from feedrank.types import Action, Micros, Row
@@ -41,9 +41,11 @@ LANE_OF_ACTION: dict[Action, Lane] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class UserRecord:
-    """One record of one user. `time` is the fold time; (time, offset) orders records of a user."""
+class UserRecord(NamedTuple):
+    """One record of one user. `time` is the fold time; (time, offset) orders records of a user.
+
+    A tuple, since a request makes hundreds: a frozen dataclass takes four times as long to make.
+    """
 
     lane: Lane
     time: Micros

@@ -1,6 +1,6 @@
 """A ragged batch of requests as features see it: shared derived columns, computed once and only when asked for.
 
-Every method treats each candidate alone, but for those named `*_in_slate`. No batch-shaped BLAS call: its bits depend
+Every method treats each candidate alone. No batch-shaped BLAS call: its bits depend
 on the batch. Knows nothing of any particular feature.
 """
 
@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from feedrank.features.raw import Raw
-from feedrank.kernels import matched, places_by_size
+from feedrank.kernels import matched
 from feedrank.state import CODED
-from feedrank.types import F64, HOUR, I32, I64, AnyArray, Bools
+from feedrank.types import F64, HOUR, I32, I64, AnyArray
 
 ROW = "row"  # the kind of entries that are of the candidate itself
 
@@ -42,6 +42,11 @@ class Frame:
     def now(self) -> I64:
         """The request's instant, microseconds, (n,)."""
         return self.per_request(self.raw.requests.now)
+
+    @cached_property
+    def counts(self) -> F64:
+        """The candidates' decayed counts by kind and half-life, (kinds, half-lives, n)."""
+        return np.ascontiguousarray(self.items.counts.transpose(1, 2, 0))
 
     def hours_since(self, times: I64) -> F64:
         """Hours from each candidate's time (n,) to its request; NaN where the time is 0, never negative."""
@@ -78,21 +83,6 @@ class Frame:
     def sum_by_request(self, owners: I64, weights: F64) -> F64:
         """Sum of the weights each request owns, (r,), added in order."""
         return np.asarray(np.bincount(owners, weights, minlength=len(self.sizes)), np.float64)
-
-    def rank_in_slate(self, values: AnyArray) -> F64:
-        """Each candidate's place in its slate by value: 0 the lowest, 1 the highest, ties their mean; NaN sinks."""
-        return places_by_size(values, self.raw.item_offsets)
-
-    def z_in_slate(self, values: AnyArray) -> F64:
-        """Standard scores within the slate; 0 where the slate does not vary. NaN counts as 0 and stays NaN."""
-        known: Bools = ~np.isnan(values)
-        filled = np.where(known, values, 0.0)
-        counts = np.maximum(self.sum_by_request(self.request, known.astype(np.float64)), 1.0)
-        mean = self.per_request(self.sum_by_request(self.request, filled) / counts)
-        gap = np.where(known, filled - mean, 0.0)
-        spread = self.per_request(np.sqrt(self.sum_by_request(self.request, gap * gap) / counts))
-        z = np.divide(gap, spread, out=np.zeros(self.n), where=spread > 1e-9)
-        return np.where(known, z, np.nan)
 
 
 class Entries:

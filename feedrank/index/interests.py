@@ -7,9 +7,9 @@ items.
 """
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from feedrank.errors import InvalidInput
+from feedrank.kernels import products, ward
 from feedrank.types import F32, F64, I64
 
 MAX_CLUSTERS = 5
@@ -56,10 +56,10 @@ def interest_vectors(
     masses = np.bincount(cluster, weights)
     centres = _centres(vectors, weights, cluster)
     if len(negatives):
-        likeness = np.maximum(np.einsum("kd,md->km", centres, negatives), 0.0)
+        likeness = np.maximum(centres @ negatives.T, 0.0)
         strength = likeness * negative_weights  # (k, m)
         share = strength / (masses + strength.sum(axis=1))[:, None]
-        centres -= PUSH * np.einsum("km,md->kd", share * likeness, negatives)
+        centres -= PUSH * (share * likeness) @ negatives
         centres /= np.sqrt(np.einsum("kd,kd->k", centres, centres))[:, None]
     return centres[np.argsort(-masses, kind="stable")].astype(np.float32)
 
@@ -68,7 +68,7 @@ def _centres(vectors: F32, weights: F64, cluster: I64) -> F64:
     """The weighted mean direction of each cluster, `(k, d)`; its heaviest member's where members cancel out."""
     members = np.zeros((int(cluster.max()) + 1, len(vectors)))
     members[cluster, np.arange(len(vectors))] = weights
-    means = np.einsum("kn,nd->kd", members, vectors.astype(np.float64)) / members.sum(axis=1)[:, None]
+    means = members @ vectors.astype(np.float64) / members.sum(axis=1)[:, None]
     norms = np.sqrt(np.einsum("kd,kd->k", means, means))
     cancelled = norms < CANCELLED
     means[cancelled] = vectors[members.argmax(axis=1)[cancelled]]
@@ -78,16 +78,8 @@ def _centres(vectors: F32, weights: F64, cluster: I64) -> F64:
 
 def _ward_clusters(vectors: F32, max_clusters: int) -> I64:
     """The cluster of each of `(n, d)` vectors, numbered from 0."""
-    n = len(vectors)
-    if n == 1:
-        return np.zeros(1, np.int64)
-    upper = np.triu_indices(n, 1)
-    squares = 2.0 - 2.0 * np.einsum("id,jd->ij", vectors, vectors)[upper]
-    tree = linkage(np.sqrt(np.maximum(squares, 0.0)), "ward")
-    cluster = fcluster(tree, CUT, "distance")
-    if cluster.max() > max_clusters:
-        cluster = fcluster(tree, max_clusters, "maxclust")
-    return np.asarray(cluster, np.int64) - 1
+    squares = np.maximum(2.0 - 2.0 * products(vectors, vectors).astype(np.float64), 0.0)
+    return ward(squares, CUT * CUT, max_clusters)
 
 
 def _in_canonical_order(vectors: F32, weights: F64) -> tuple[F32, F64]:

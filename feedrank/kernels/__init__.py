@@ -17,7 +17,9 @@ from feedrank.kernels.binding import (
     places_by_size,
     positions,
     products,
+    standard_scores,
     summaries,
+    ward,
 )
 
 __all__ = [
@@ -32,5 +34,7 @@ __all__ = [
     "places_by_size",
     "positions",
     "products",
+    "standard_scores",
     "summaries",
+    "ward",
 ]

@@ -69,15 +69,29 @@ def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:
     return (~found.astype(np.uint32)).view(np.int32), bits.view(np.float32)
 
 
-def places_by_size(values: F64, offsets: I64) -> F64:
-    """Each value's place (n,) by size in its stretch of `offsets` (stretches + 1,): 0 the lowest, 1 the highest.
+def places_by_size(columns: F64, offsets: I64) -> F64:
+    """Each value's place by size in its stretch of `offsets` (stretches + 1,), for columns (k, n): 0 lowest, 1 highest.
 
     Ties get their mean place; NaN counts as lowest; a stretch of one has place 0.
     """
+    return _in_slate(False, columns, offsets)
+
+
+def standard_scores(columns: F64, offsets: I64) -> F64:
+    """Each value's standard score in its stretch of `offsets`, for columns (k, n); 0 where the stretch does not vary.
+
+    NaN is left out of mean and spread, and stays NaN.
+    """
+    return _in_slate(True, columns, offsets)
+
+
+def _in_slate(scores: bool, columns: F64, offsets: I64) -> F64:
     if native is None:
-        return reference.places_by_size(values, offsets)
-    out = np.empty(len(values))
-    native.places_by_size(np.ascontiguousarray(values, np.float64), np.ascontiguousarray(offsets, np.int64), out)
+        each = reference.standard_scores if scores else reference.places_by_size
+        return np.stack([each(column, offsets) for column in columns]) if len(columns) else columns
+    out = np.empty(columns.shape)
+    columns = np.ascontiguousarray(columns, np.float64)
+    native.in_slate(scores, columns, np.ascontiguousarray(offsets, np.int64), out)
     return out
 
 
@@ -124,6 +138,21 @@ def summaries(values: F32, weights: F64, top: int) -> F64:
     out = np.empty((len(values), 4))
     native.summaries(np.ascontiguousarray(values, np.float32), np.ascontiguousarray(weights, np.float64), top, out)
     return out
+
+
+def ward(squares: F64, cut: float, most: int) -> I64:
+    """The Ward cluster of each of n points by their squared distances (n, n), (n,), numbered as they first appear.
+
+    The closest two clusters are merged while they are within `cut` (a squared height) or more than `most` are left; of
+    equally close pairs the first in reading order. Ward, "Hierarchical Grouping to Optimize an Objective Function",
+    JASA 1963; only the upper triangle is read.
+    """
+    if native is None:
+        return reference.ward(squares, cut, most)
+    n = len(squares)
+    cluster = np.empty(n, np.int64)
+    native.ward(np.array(squares, np.float64, order="C"), cut, most, np.empty(n), cluster)
+    return cluster
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,24 +127,30 @@ static PyObject *py_greatest(PyObject *self, PyObject *args) {
     return PyErr_Occurred() ? NULL : PyLong_FromLongLong(found);
 }
 
-/* places_by_size(values, offsets, out) */
-static PyObject *py_places(PyObject *self, PyObject *args) {
+/* in_slate(scores, values (columns, n), offsets, out): standard scores if `scores`, else places by size */
+static PyObject *py_in_slate(PyObject *self, PyObject *args) {
     PyObject *values, *offsets, *out;
+    int scores;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOO", &values, &offsets, &out)) return NULL;
+    if (!PyArg_ParseTuple(args, "pOOO", &scores, &values, &offsets, &out)) return NULL;
     arrays_t arrays = {.held = 0};
     const double *from = take(&arrays, values, 8, 0, "values");
     const int64_t *ends = from ? take(&arrays, offsets, 8, 0, "offsets") : NULL;
     double *to = ends ? take(&arrays, out, 8, 1, "out") : NULL;
     if (!to) return wrong(&arrays, "");
-    const int64_t n = count_of(&arrays, 0), stretches = count_of(&arrays, 1) - 1;
-    if (stretches < 0 || count_of(&arrays, 2) != n || ends[0] != 0 || ends[stretches] != n)
+    const int64_t total = count_of(&arrays, 0), stretches = count_of(&arrays, 1) - 1;
+    if (stretches < 0 || count_of(&arrays, 2) != total || ends[0] != 0)
         return wrong(&arrays, "the shapes of values, offsets and out do not agree");
     for (int64_t s = 0; s < stretches; s++)
         if (ends[s + 1] < ends[s]) return wrong(&arrays, "offsets fall");
-    int failed;
+    const int64_t n = ends[stretches], columns = n ? total / n : 0;
+    if (columns * n != total) return wrong(&arrays, "the shapes of values, offsets and out do not agree");
+    int failed = 0;
     Py_BEGIN_ALLOW_THREADS;
-    failed = places_by_size(from, ends, stretches, to);
+    if (scores)
+        standard_scores(from, columns, ends, stretches, to);
+    else
+        failed = places_by_size(from, columns, ends, stretches, to);
     Py_END_ALLOW_THREADS;
     return done(&arrays, failed);
 }
@@ -220,6 +226,27 @@ static PyObject *py_summaries(PyObject *self, PyObject *args) {
     return done(&arrays, 0);
 }
 
+/* ward(squares, cut, most, sizes, cluster) */
+static PyObject *py_ward(PyObject *self, PyObject *args) {
+    PyObject *squares, *sizes, *cluster;
+    double cut;
+    long long most;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OdLOO", &squares, &cut, &most, &sizes, &cluster)) return NULL;
+    arrays_t arrays = {.held = 0};
+    double *from = take(&arrays, squares, 8, 1, "squares");
+    double *room = from ? take(&arrays, sizes, 8, 1, "sizes") : NULL;
+    int64_t *to = room ? take(&arrays, cluster, 8, 1, "cluster") : NULL;
+    if (!to) return wrong(&arrays, "");
+    const int64_t n = count_of(&arrays, 2);
+    if (count_of(&arrays, 0) != n * n || count_of(&arrays, 1) != n)
+        return wrong(&arrays, "the shapes of squares, sizes and cluster do not agree");
+    Py_BEGIN_ALLOW_THREADS;
+    ward(from, n, cut, most, room, to);
+    Py_END_ALLOW_THREADS;
+    return done(&arrays, 0);
+}
+
 /* Whether every node of every tree leads to a slot of its tree that comes later, and reads a column there is. */
 static int sound(const forest_t *forest, int64_t nodes, int64_t leaves) {
     if (forest->first_node[0] != 0 || forest->first_leaf[0] != 0 || forest->first_node[forest->trees] != nodes ||
@@ -272,10 +299,11 @@ static PyMethodDef methods[] = {
     {"use_avx512", py_use_avx512, METH_VARARGS, "Whether AVX-512 builds run, where the machine has it."},
     {"products", py_products, METH_VARARGS, "Inner products; see feedrank.kernels."},
     {"greatest", py_greatest, METH_VARARGS, "Keys of the greatest scores; see feedrank.kernels."},
-    {"places_by_size", py_places, METH_VARARGS, "Places by size in each slate; see feedrank.kernels."},
+    {"in_slate", py_in_slate, METH_VARARGS, "Places or standard scores in each slate; see feedrank.kernels."},
     {"positions", py_positions, METH_VARARGS, "Where rows stand among others; see feedrank.kernels."},
     {"distinct", py_distinct, METH_VARARGS, "Rows without repeats; see feedrank.kernels."},
     {"summaries", py_summaries, METH_VARARGS, "Greatest values and sums of rows; see feedrank.kernels."},
+    {"ward", py_ward, METH_VARARGS, "Ward's clusters; see feedrank.kernels."},
     {"matched", py_matched, METH_VARARGS, "Groups of equal keys; see feedrank.kernels."},
     {"forest_scores", py_forest, METH_VARARGS, "Scores of a forest; see feedrank.kernels."},
     {NULL, NULL, 0, NULL},

@@ -47,9 +47,12 @@ int products(const void *table, int half, const int32_t *places, int64_t n, cons
 int64_t greatest(const float *scores, int64_t stride, const int32_t *rows, const uint8_t *alive, int64_t n, int64_t k,
                  uint64_t *keys);
 
-/* Places of (n,) values by size within each stretch of `offsets` (stretches + 1,): 0 the lowest, 1 the highest, ties
- * their mean. NaN is lowest. 0, or -1 without memory. */
-int places_by_size(const double *values, const int64_t *offsets, int64_t stretches, double *out);
+/* Places of values by size within each stretch of `offsets` (stretches + 1,): 0 the lowest, 1 the highest, ties their
+ * mean. NaN is lowest. `columns` columns of `offsets[stretches]` values each. 0, or -1 without memory. */
+int places_by_size(const double *values, int64_t columns, const int64_t *offsets, int64_t stretches, double *out);
+
+/* Standard scores likewise: 0 where a stretch does not vary. NaN counts as 0 and stays NaN. */
+void standard_scores(const double *values, int64_t columns, const int64_t *offsets, int64_t stretches, double *out);
 
 /* Groups of equal keys (entries,), numbered as they first appear, and the group of each wanted key (n,): the number of
  * groups where no entry has it. Returns that number, or -1 without memory. */
@@ -64,6 +67,11 @@ int64_t distinct(const int32_t *rows, int64_t n, int32_t *out);
 /* Of each row of (n, h) values: the greatest, the sum, the sum weighted by (h,), the sum of the `top` greatest,
  * (n, 4) in order; sums from the first to the last, that of the greatest from the greatest on. h >= top, top <= MOST_TOP. */
 void summaries(const float *values, int64_t n, int64_t h, const double *weights, int64_t top, double *out);
+
+/* Ward's clusters of n points by their squared distances (n, n), which are overwritten: the closest two are merged while
+ * they are within `cut` (squared) of each other or more than `most` clusters are left. `sizes` is room for n; clusters
+ * are numbered as they first appear. Of equally close pairs the first in reading order is merged. */
+void ward(double *squares, int64_t n, double cut, int64_t most, double *sizes, int64_t *cluster);
 
 /* 1 if this process runs the AVX-512 builds. */
 int has_avx512(void);

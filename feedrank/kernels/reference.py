@@ -8,6 +8,7 @@ import numpy as np
 from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
 
 LANES = 16  # partial sums of an inner product
+VARIES = 1e-9  # a spread up to this is rounding
 _AT_ONCE = 1 << 22  # products of single values held at a time: 16 MiB
 
 
@@ -47,7 +48,7 @@ def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:
 
 
 def places_by_size(values: F64, offsets: I64) -> F64:
-    """See feedrank.kernels.places_by_size."""
+    """See feedrank.kernels.places_by_size: one column."""
     n, sizes = len(values), np.diff(offsets)
     owner = np.repeat(np.arange(len(sizes)), sizes)
     filled = np.where(np.isnan(values), -np.inf, values)
@@ -61,6 +62,23 @@ def places_by_size(values: F64, offsets: I64) -> F64:
     places = np.empty(n)
     places[order] = middle / np.maximum(sizes[owner] - 1, 1)
     return places
+
+
+def standard_scores(values: F64, offsets: I64) -> F64:
+    """See feedrank.kernels.standard_scores: one column."""
+    sizes = np.diff(offsets)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    known = ~np.isnan(values)
+
+    def total(amounts: F64) -> F64:
+        return np.asarray(np.bincount(owner, amounts, minlength=len(sizes)), np.float64)
+
+    filled = np.where(known, values, 0.0)
+    counts = np.maximum(total(known.astype(np.float64)), 1.0)
+    gap = np.where(known, filled - (total(filled) / counts)[owner], 0.0)
+    spread = np.sqrt(total(gap * gap) / counts)[owner]
+    scores = np.divide(gap, spread, out=np.zeros(len(values)), where=spread > VARIES)
+    return np.where(known, scores, np.nan)
 
 
 def matched(keys: I64, wanted: I64) -> tuple[I64, I64, int]:
@@ -101,3 +119,27 @@ def summaries(values: F32, weights: F64, top: int) -> F64:
     for k in range(top):
         out[:, 3] += greatest[:, k]
     return out
+
+
+def ward(squares: F64, cut: float, most: int) -> I64:
+    """See feedrank.kernels.ward."""
+    n = len(squares)
+    apart = np.where(np.arange(n)[:, None] < np.arange(n), squares, np.inf)  # each pair once: the upper triangle
+    sizes, cluster, left = np.ones(n), np.arange(n), n
+    while left > 1:
+        a, b = divmod(int(np.argmin(apart)), n)
+        closest = apart[a, b]
+        if not np.isfinite(closest) or (closest > cut and left <= most):
+            break
+        for k in np.flatnonzero(sizes).tolist():
+            if k in (a, b):
+                continue
+            to_a, to_b = apart[min(a, k), max(a, k)], apart[min(b, k), max(b, k)]
+            merged = (sizes[a] + sizes[k]) * to_a + (sizes[b] + sizes[k]) * to_b - sizes[k] * closest
+            apart[min(a, k), max(a, k)] = merged / (sizes[a] + sizes[b] + sizes[k])
+        apart[b, :], apart[:, b] = np.inf, np.inf
+        sizes[a] += sizes[b]
+        sizes[b] = 0.0
+        cluster[cluster == b] = a
+        left -= 1
+    return np.unique(cluster, return_inverse=True)[1].astype(np.int64)

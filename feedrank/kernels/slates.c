@@ -50,30 +50,55 @@ static keyed_t *sorted(keyed_t *entries, keyed_t *other, int64_t count) {
     return entries;
 }
 
-int places_by_size(const double *values, const int64_t *offsets, int64_t stretches, double *out) {
+int places_by_size(const double *values, int64_t columns, const int64_t *offsets, int64_t stretches, double *out) {
     int64_t longest = 0;
     for (int64_t s = 0; s < stretches; s++)
         if (offsets[s + 1] - offsets[s] > longest) longest = offsets[s + 1] - offsets[s];
     keyed_t *room = malloc((size_t)(2 * longest + 1) * sizeof *room);
     if (!room) return -1;
-    for (int64_t s = 0; s < stretches; s++) {
-        const int64_t count = offsets[s + 1] - offsets[s];
-        const double most = count > 1 ? (double)(count - 1) : 1.0;
-        for (int64_t i = 0; i < count; i++) {
-            room[i].key = key_of(values[offsets[s] + i]);
-            room[i].index = offsets[s] + i;
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t s = 0; s < stretches; s++) {
+            const int64_t start = c * offsets[stretches] + offsets[s], count = offsets[s + 1] - offsets[s];
+            const double most = count > 1 ? (double)(count - 1) : 1.0;
+            for (int64_t i = 0; i < count; i++) {
+                room[i].key = key_of(values[start + i]);
+                room[i].index = start + i;
+            }
+            const keyed_t *entries = sorted(room, room + longest, count);
+            for (int64_t first = 0; first < count;) {
+                int64_t last = first;
+                while (last + 1 < count && entries[last + 1].key == entries[first].key) last++;
+                const double place = (double)(first + last) / 2.0 / most;
+                for (int64_t i = first; i <= last; i++) out[entries[i].index] = place;
+                first = last + 1;
+            }
         }
-        const keyed_t *entries = sorted(room, room + longest, count);
-        for (int64_t first = 0; first < count;) {
-            int64_t last = first;
-            while (last + 1 < count && entries[last + 1].key == entries[first].key) last++;
-            const double place = (double)(first + last) / 2.0 / most;
-            for (int64_t i = first; i <= last; i++) out[entries[i].index] = place;
-            first = last + 1;
-        }
-    }
     free(room);
     return 0;
+}
+
+#define VARIES 1e-9 /* a spread up to this is rounding */
+
+void standard_scores(const double *values, int64_t columns, const int64_t *offsets, int64_t stretches, double *out) {
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t s = 0; s < stretches; s++) {
+            const int64_t start = c * offsets[stretches] + offsets[s], count = offsets[s + 1] - offsets[s];
+            const double *mine = values + start;
+            double known = 0.0, sum = 0.0, squares = 0.0;
+            for (int64_t i = 0; i < count; i++)
+                if (mine[i] == mine[i]) {
+                    known += 1.0;
+                    sum += mine[i];
+                }
+            const double number = known > 1.0 ? known : 1.0, mean = sum / number;
+            for (int64_t i = 0; i < count; i++)
+                if (mine[i] == mine[i]) squares += (mine[i] - mean) * (mine[i] - mean);
+            const double spread = sqrt(squares / number);
+            for (int64_t i = 0; i < count; i++) {
+                const double score = spread > VARIES ? (mine[i] - mean) / spread : 0.0;
+                out[start + i] = mine[i] == mine[i] ? score : NAN;
+            }
+        }
 }
 
 int64_t matched(const int64_t *keys, int64_t entries, const int64_t *wanted, int64_t n, int64_t *group, int64_t *asked) {

@@ -8,7 +8,7 @@ or splits.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -95,7 +95,7 @@ class Histories:
             if isinstance(
                 fact, QueryEmbedded
             ):  # counts with the imported search it was made from, as vectors of items do
-                record = replace(record, time=searched.get(fact.search_offset, record.time))
+                record = record._replace(time=searched.get(fact.search_offset, record.time))
             self._readers.setdefault(_user_of(fact), _Reader()).records.append(record)
         self._readers.pop("", None)  # events of opted-out users have no id and no history
         for reader in self._readers.values():

@@ -114,7 +114,7 @@ def bounded(records: Sequence[UserRecord], cursor: HistoryCursor) -> list[UserRe
 
 def plain(records: Sequence[UserRecord]) -> list[UserRecord]:
     """Comparable: NaN equals NaN."""
-    return [replace(r, value=-1.0) if math.isnan(r.value) else r for r in records]
+    return [r._replace(value=-1.0) if math.isnan(r.value) else r for r in records]
 
 
 def previous_of(found: Sequence[EventRecorded], i: int) -> tuple[Row, ...]:

@@ -17,9 +17,9 @@ PRIOR_VIEWS = 0.1  # keeps the ratio of two counters finite, and that of two emp
 
 def view_speed(frame: Frame, short: int, long: int) -> F64:
     """Log ratio of views an hour at a short to those at a long half-life (indices), (n,): above 0 when rising."""
-    views = frame.items.counts[:, Count.VIEWS]
-    per_hour_short = (views[:, short] + PRIOR_VIEWS) / HALF_LIVES_H[short]
-    per_hour_long = (views[:, long] + PRIOR_VIEWS) / HALF_LIVES_H[long]
+    views = frame.counts[Count.VIEWS]
+    per_hour_short = (views[short] + PRIOR_VIEWS) / HALF_LIVES_H[short]
+    per_hour_long = (views[long] + PRIOR_VIEWS) / HALF_LIVES_H[long]
     ratio: F64 = np.log(per_hour_short / per_hour_long)
     return ratio
 

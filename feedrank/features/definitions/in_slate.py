@@ -3,46 +3,68 @@
 These, and only these, depend on the whole scored set: what is trained must be scored the way it is served.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from feedrank.features.definition import Feature
 from feedrank.features.definitions import affinity, co_engagement, exposure, seen, similarity
 from feedrank.features.definitions.freshness import age_hours
-from feedrank.features.definitions.popularity import ctr_reads, engaged, half_life_reads, smoothed_ctr
+from feedrank.features.definitions.popularity import ctr_reads, engaged, half_life_reads, log_clicks, smoothed_ctr
 from feedrank.features.frame import Frame
+from feedrank.kernels import places_by_size, standard_scores
 from feedrank.settings import HALF_LIVES_H
 from feedrank.state import NO_NUMBER, Count
 from feedrank.types import AnyArray
 
+Values = Callable[[Frame], AnyArray]
+_RANKED: list[Values] = []  # what is ranked, and what is standardised, all at once
+_SCALED: list[Values] = []
 
-def _rank(
-    name: str, of: str, values: Callable[[Frame], AnyArray], reads: tuple[str, ...] = (), vectors: bool = False
-) -> Feature:
+
+def _rank(name: str, of: str, values: Values, reads: tuple[str, ...] = (), vectors: bool = False) -> Feature:
+    k = len(_RANKED)
+    _RANKED.append(values)
     return Feature(
         f"rank_{name}",
         "in_slate",
         f"place in the slate by {of}: 0 lowest, 1 highest",
-        lambda f: f.rank_in_slate(values(f)),
+        lambda f: f.cached("ranks", _ranks)[k],
         reads,
         in_slate=True,
         reads_vectors=vectors,
     )
 
 
-def _z(
-    name: str, of: str, values: Callable[[Frame], AnyArray], reads: tuple[str, ...] = (), vectors: bool = False
-) -> Feature:
+def _ranks(frame: Frame) -> AnyArray:
+    """Places of every ranked column, (ranked, n): 0 the lowest, 1 the highest, ties their mean; NaN sinks."""
+    return places_by_size(_columns(_RANKED, frame), frame.raw.item_offsets)
+
+
+def _z(name: str, of: str, values: Values, reads: tuple[str, ...] = (), vectors: bool = False) -> Feature:
+    k = len(_SCALED)
+    _SCALED.append(values)
     return Feature(
         f"z_{name}",
         "in_slate",
         f"standard score in the slate of {of}",
-        lambda f: f.z_in_slate(values(f)),
+        lambda f: f.cached("scores", _scores)[k],
         reads,
         in_slate=True,
         reads_vectors=vectors,
     )
+
+
+def _scores(frame: Frame) -> AnyArray:
+    """Standard scores of every such column, (scaled, n); 0 where the slate does not vary; NaN stays."""
+    return standard_scores(_columns(_SCALED, frame), frame.raw.item_offsets)
+
+
+def _columns(values: Sequence[Values], frame: Frame) -> AnyArray:
+    columns = np.empty((len(values), frame.n))
+    for column, value in zip(columns, values, strict=True):
+        column[:] = value(frame)
+    return columns
 
 
 _Definition = Callable[..., Feature]
@@ -62,13 +84,13 @@ def _engaged(make: _Definition, hours: int) -> Feature:
 def _views(make: _Definition, hours: int) -> Feature:
     h = HALF_LIVES_H.index(hours)
     of = f"views at {hours} h half-life"
-    return make(f"views_{hours}h", of, lambda f: f.items.counts[:, Count.VIEWS, h], half_life_reads(h))
+    return make(f"views_{hours}h", of, lambda f: f.counts[Count.VIEWS, h], half_life_reads(h))
 
 
 def _clicks(make: _Definition, hours: int) -> Feature:
     h = HALF_LIVES_H.index(hours)
     of = f"log(1 + clicks) at {hours} h half-life"
-    return make(f"clicks_{hours}h", of, lambda f: np.log1p(f.items.counts[:, Count.CLICKS, h]), half_life_reads(h))
+    return make(f"clicks_{hours}h", of, lambda f: log_clicks(f, h), half_life_reads(h))
 
 
 def _view_speed(frame: Frame) -> AnyArray:

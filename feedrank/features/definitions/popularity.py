@@ -20,33 +20,62 @@ _LONG = len(HALF_LIVES_H) - 1
 _DAY = HALF_LIVES_H.index(24)
 
 
-def overall_ctr(frame: Frame, h: int) -> F64:
-    """CTR of everything at half-life `h`, per candidate (n,)."""
+def overall_ctr(frame: Frame) -> F64:
+    """CTR of everything at each half-life, per candidate (half-lives, n)."""
     counts = frame.raw.requests.overall_counts
-    rate = (counts[:, Count.CLICKS, h] + OVERALL_CLICKS) / (counts[:, Count.VIEWS, h] + OVERALL_VIEWS)
-    return frame.per_request(rate)
+    rate = (counts[:, Count.CLICKS] + OVERALL_CLICKS) / (counts[:, Count.VIEWS] + OVERALL_VIEWS)
+    return np.ascontiguousarray(frame.per_request(rate).T)
 
 
 def group_ctr(frame: Frame, counts: F64, h: int) -> F64:
     """CTR of a category's or subcategory's counts (n, kinds, half-lives), smoothed towards everything's."""
-    prior = CATEGORY_PRIOR_VIEWS * overall_ctr(frame, h)
+    prior = CATEGORY_PRIOR_VIEWS * frame.cached("overall_ctr", overall_ctr)[h]
     rate: F64 = (counts[:, Count.CLICKS, h] + prior) / (counts[:, Count.VIEWS, h] + CATEGORY_PRIOR_VIEWS)
     return rate
 
 
 def smoothed_ctr(frame: Frame, h: int) -> F64:
     """An item's CTR at half-life `h`, smoothed towards its category's long-run one, (n,)."""
-    counts = frame.items.counts
+    rate: F64 = frame.cached("smoothed_ctr", _smoothed_ctr)[h]
+    return rate
+
+
+def _smoothed_ctr(frame: Frame) -> F64:
     prior = ITEM_PRIOR_VIEWS * group_ctr(frame, frame.items.category_counts, _LONG)
-    rate: F64 = (counts[:, Count.CLICKS, h] + prior) / (counts[:, Count.VIEWS, h] + ITEM_PRIOR_VIEWS)
+    rate: F64 = (frame.counts[Count.CLICKS] + prior) / (frame.counts[Count.VIEWS] + ITEM_PRIOR_VIEWS)
     return rate
 
 
 def engaged(frame: Frame, h: int) -> F64:
     """Clicks and reads at half-life `h`, (n,)."""
-    counts = frame.items.counts
-    total: F64 = counts[:, Count.CLICKS, h] + counts[:, Count.READS, h]
+    column: F64 = frame.cached("engaged", _engaged)[h]
+    return column
+
+
+def _engaged(frame: Frame) -> F64:
+    total: F64 = frame.counts[Count.CLICKS] + frame.counts[Count.READS]
     return total
+
+
+def log_clicks(frame: Frame, h: int) -> F64:
+    """log(1 + clicks) at half-life `h`, (n,)."""
+    column: F64 = frame.cached("log_clicks", _log_clicks)[h]
+    return column
+
+
+def _log_clicks(frame: Frame) -> F64:
+    logs: F64 = np.log1p(frame.counts[Count.CLICKS])
+    return logs
+
+
+def _log_views(frame: Frame) -> F64:
+    logs: F64 = np.log1p(frame.counts[Count.VIEWS])
+    return logs
+
+
+def _log_engaged(frame: Frame) -> F64:
+    logs: F64 = np.log1p(frame.cached("engaged", _engaged))
+    return logs
 
 
 def _speed(frame: Frame, short: int, long: int) -> F64:
@@ -58,15 +87,13 @@ def _speed(frame: Frame, short: int, long: int) -> F64:
 
 
 def _rate_of_engaged(frame: Frame, kind: Count) -> F64:
-    counts = frame.items.counts
-    rate: F64 = counts[:, kind, _LONG] / (engaged(frame, _LONG) + ITEM_PRIOR_VIEWS)
+    rate: F64 = frame.counts[kind, _LONG] / (engaged(frame, _LONG) + ITEM_PRIOR_VIEWS)
     return rate
 
 
 def _mean_dwell(frame: Frame) -> F64:
-    counts = frame.items.counts
-    seconds = counts[:, Count.DWELL_S, _LONG] + DWELL_PRIOR_READS * DWELL_PRIOR_S
-    mean: F64 = seconds / (counts[:, Count.DWELLS, _LONG] + DWELL_PRIOR_READS)
+    seconds = frame.counts[Count.DWELL_S, _LONG] + DWELL_PRIOR_READS * DWELL_PRIOR_S
+    mean: F64 = seconds / (frame.counts[Count.DWELLS, _LONG] + DWELL_PRIOR_READS)
     return mean
 
 
@@ -108,21 +135,21 @@ def _half_life(hours: int, h: int) -> tuple[Feature, ...]:
             f"log_clicks_{hours}h",
             "popularity",
             f"log(1 + clicks) at {hours} h half-life",
-            lambda f: np.log1p(f.items.counts[:, Count.CLICKS, h]),
+            lambda f: log_clicks(f, h),
             reads,
         ),
         Feature(
             f"log_views_{hours}h",
             "popularity",
             f"log(1 + views) at {hours} h half-life",
-            lambda f: np.log1p(f.items.counts[:, Count.VIEWS, h]),
+            lambda f: f.cached("log_views", _log_views)[h],
             reads,
         ),
         Feature(
             f"log_engaged_{hours}h",
             "popularity",
             f"log(1 + clicks + reads) at {hours} h half-life",
-            lambda f: np.log1p(engaged(f, h)),
+            lambda f: f.cached("log_engaged", _log_engaged)[h],
             reads,
         ),
     )

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from feedrank.features import Raw, concat, gather
 from feedrank.features.frame import ROW, Entries, Frame
@@ -13,8 +12,6 @@ from feedrank.state import State
 from feedrank.types import F64, Context
 from tests.strategies import T0
 
-values = st.one_of(st.sampled_from((0.0, -1.0, 2.5, float("nan"))), st.floats(-1e6, 1e6))
-slates = st.lists(st.lists(values, max_size=20), min_size=1, max_size=5)
 Entry = tuple[int, int, int]  # request, key, weight
 MANY = 6
 
@@ -29,32 +26,6 @@ def frame_of(sizes: list[int]) -> Frame:
     for size in sizes:
         raws.append(gather(state, np.arange(size, dtype=np.int32), nobody, Context(), T0, ""))
     return Frame(concat(raws))
-
-
-def flat(slates: list[list[float]]) -> F64:
-    return np.array([value for slate in slates for value in slate])
-
-
-@given(slates)
-def test_rank_is_the_mean_rank_of_ties_from_0_to_1(slates: list[list[float]]) -> None:
-    ranks = frame_of([len(slate) for slate in slates]).rank_in_slate(flat(slates))
-    expected: list[float] = []
-    for slate in slates:
-        sunk = [-np.inf if np.isnan(value) else value for value in slate]
-        expected += ((stats.rankdata(sunk) - 1) / max(len(slate) - 1, 1)).tolist()
-    assert ranks == pytest.approx(expected)
-
-
-@given(slates)
-def test_z_is_the_standard_score_among_what_is_known(slates: list[list[float]]) -> None:
-    scores = frame_of([len(slate) for slate in slates]).z_in_slate(flat(slates))
-    expected: list[float] = []
-    for slate in slates:
-        known = np.array([value for value in slate if not np.isnan(value)])
-        spread = known.std() if len(known) else 0.0
-        for value in slate:
-            expected.append(np.nan if np.isnan(value) else (value - known.mean()) / spread if spread > 1e-9 else 0.0)
-    assert scores == pytest.approx(expected, nan_ok=True, rel=1e-6, abs=1e-6)
 
 
 @given(

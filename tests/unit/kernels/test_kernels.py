@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+from scipy.cluster import hierarchy
 
 from feedrank import kernels
 from feedrank.errors import InvalidInput
@@ -83,14 +85,49 @@ def test_greatest_equals_a_full_sort(n: int, k: int, distinct: int, seed: int) -
         assert np.array_equal(found[0], again[0])
 
 
-values = st.one_of(st.sampled_from([0.0, -0.0, 1.0, float("nan"), float("inf"), float("-inf")]), st.floats())
+odd = [0.0, -0.0, 1.0, float("nan"), float("inf"), float("-inf")]
+slates = st.lists(st.lists(st.sampled_from(odd) | st.floats(), max_size=40), max_size=4)
+tame = st.lists(
+    st.lists(st.sampled_from([0.0, -1.0, 2.5, float("nan")]) | st.floats(-1e6, 1e6), max_size=20), max_size=5
+)
 
 
-@given(st.lists(st.lists(values, max_size=40), max_size=4))
-def test_places_have_the_reference_bits(slates: list[list[float]]) -> None:
-    flat = np.array([value for slate in slates for value in slate], np.float64)
-    offsets = np.concatenate([[0], np.cumsum([len(slate) for slate in slates])]).astype(np.int64)
-    assert kernels.places_by_size(flat, offsets).tobytes() == reference.places_by_size(flat, offsets).tobytes()
+def flat(slates: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Two columns of the slates' values, the second of them backwards in sign; and the slates' offsets."""
+    values = np.array([value for slate in slates for value in slate], np.float64)
+    return np.stack([values, -values]), np.concatenate([[0], np.cumsum([len(s) for s in slates])]).astype(np.int64)
+
+
+@given(slates)
+def test_places_and_scores_have_the_reference_bits(slates: list[list[float]]) -> None:
+    columns, offsets = flat(slates)
+    with np.errstate(all="ignore"):
+        for each in (0, 1):
+            places = reference.places_by_size(columns[each], offsets)
+            assert kernels.places_by_size(columns, offsets)[each].tobytes() == places.tobytes()
+            scores = reference.standard_scores(columns[each], offsets)
+            found = kernels.standard_scores(columns, offsets)[each]
+            assert np.array_equal(found, scores, equal_nan=True)
+
+
+@given(tame)
+def test_places_are_the_mean_ranks_of_ties_from_0_to_1(slates: list[list[float]]) -> None:
+    expected: list[float] = []
+    for slate in slates:
+        sunk = [-np.inf if np.isnan(value) else value for value in slate]
+        expected += ((stats.rankdata(sunk) - 1) / max(len(slate) - 1, 1)).tolist()
+    assert kernels.places_by_size(*flat(slates))[0] == pytest.approx(expected)
+
+
+@given(tame)
+def test_standard_scores_are_those_among_what_is_known(slates: list[list[float]]) -> None:
+    expected: list[float] = []
+    for slate in slates:
+        known = np.array([value for value in slate if not np.isnan(value)])
+        spread = known.std() if len(known) else 0.0
+        for value in slate:
+            expected.append(np.nan if np.isnan(value) else (value - known.mean()) / spread if spread > 1e-9 else 0.0)
+    assert kernels.standard_scores(*flat(slates))[0] == pytest.approx(expected, nan_ok=True, rel=1e-6, abs=1e-6)
 
 
 keys = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 6)
@@ -109,6 +146,45 @@ def test_keys_are_grouped_as_the_reference_groups_them(mine: list[int], wanted: 
     numbers = list(dict.fromkeys(mine))
     assert group.tolist() == [numbers.index(key) for key in mine]
     assert asked.tolist() == [numbers.index(key) if key in numbers else len(numbers) for key in wanted]
+
+
+rows_ = st.integers(0, 12) | st.integers(-(2**31), 2**31 - 1)
+
+
+@given(st.lists(rows_, max_size=60), st.lists(rows_, max_size=60))
+def test_rows_are_found_where_they_first_stand(mine: list[int], others: list[int]) -> None:
+    rows, among = np.array(mine, np.int32), np.array(others, np.int32)
+    expected = [others.index(row) if row in others else -1 for row in mine]
+    assert kernels.positions(rows, among).tolist() == reference.positions(rows, among).tolist() == expected
+    assert kernels.among(rows, among).tolist() == [row in others for row in mine]
+    assert kernels.distinct(rows).tolist() == reference.distinct(rows).tolist() == list(dict.fromkeys(mine))
+
+
+@given(st.integers(0, 9), st.integers(3, 40), st.integers(1, 3), st.integers(0, 99))
+def test_summaries_have_the_reference_bits(n: int, h: int, top: int, seed: int) -> None:
+    rng = np.random.default_rng([n, h, seed])
+    values = np.round(rng.standard_normal((n, h)), 1 if seed % 2 else 6).astype(np.float32)
+    weights = np.exp2(-np.arange(h, dtype=np.float64))
+    found = kernels.summaries(values, weights, top)
+    assert found.tobytes() == reference.summaries(values, weights, top).tobytes()
+    best = np.sort(values.astype(float), axis=1)[:, ::-1][:, :top].sum(axis=1)
+    exact = np.stack([values.max(axis=1), values.sum(axis=1, dtype=float), values @ weights, best], axis=1)
+    np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-6)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 6), st.floats(0.0, 3.0), st.integers(0, 99))
+def test_ward_clusters_as_scipy_does(n: int, most: int, cut: float, seed: int) -> None:
+    points = np.random.default_rng([n, seed]).standard_normal((n, 4))
+    squares = ((points[:, None] - points) ** 2).sum(axis=2)
+    found = kernels.ward(squares, cut * cut, most)
+    assert np.array_equal(found, reference.ward(squares, cut * cut, most))
+    if n > 1:
+        tree = hierarchy.linkage(points, "ward")
+        expected = hierarchy.fcluster(tree, cut, "distance")
+        if expected.max() > most:
+            expected = hierarchy.fcluster(tree, most, "maxclust")
+        assert np.array_equal(found[:, None] == found, expected[:, None] == expected)
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -134,8 +210,8 @@ def test_the_module_reads_beyond_no_array() -> None:
     with pytest.raises(ValueError, match="items of 4 bytes, not 2"):
         native.products(table, True, None, b, 2, 4, out)
     with pytest.raises(ValueError, match="offsets fall"):
-        native.places_by_size(np.zeros(3), np.array([0, 4, 3]), np.zeros(3))
+        native.in_slate(False, np.zeros(3), np.array([0, 4, 3]), np.zeros(3))
     with pytest.raises(ValueError, match="do not agree"):
-        native.places_by_size(np.zeros(3), np.array([0, 4]), np.zeros(3))
+        native.in_slate(True, np.zeros(3), np.array([0, 4]), np.zeros(3))
     with pytest.raises(ValueError, match="do not agree"):
         native.greatest(out, 2, 2, np.arange(3, dtype=np.int32), np.ones(3, np.bool_), 1, np.zeros(300, np.uint64))
