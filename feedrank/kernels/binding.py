@@ -140,6 +140,28 @@ def summaries(values: F32, weights: F64, top: int) -> F64:
     return out
 
 
+def decayed(sums: F64, rows: I32, shrinks: F64, faintest: float) -> F64:
+    """Rows of `sums` (r, width) times `shrinks` (width,), (n, width); what is below `faintest` is 0."""
+    if native is None:
+        return reference.decayed(sums, rows, shrinks, faintest)
+    out = np.empty((len(rows), sums.shape[1]))
+    native.decayed(sums, sums.shape[1], np.ascontiguousarray(rows, np.int32), shrinks, faintest, out)
+    return out
+
+
+def looked_up(keys: I64, weights: F64, touched: I64, firsts: I32, others: I32, oldest: int) -> F64:
+    """Weights (k, n) of entries (a, b), a of `firsts` (k,) and b of `others` (n,), of a sparse matrix (e,).
+
+    `keys` are a << 32 | b, ascending. 0 where there is no entry, or it was last touched before `oldest`.
+    """
+    if native is None:
+        return reference.looked_up(keys, weights, touched, firsts, others, oldest)
+    out = np.empty((len(firsts), len(others)))
+    rows = np.ascontiguousarray(firsts, np.int32), np.ascontiguousarray(others, np.int32)
+    native.looked_up(keys, weights, touched, *rows, oldest, out)
+    return out
+
+
 def ward(squares: F64, cut: float, most: int) -> I64:
     """The Ward cluster of each of n points by their squared distances (n, n), (n,), numbered as they first appear.
 

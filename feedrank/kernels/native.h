@@ -73,6 +73,21 @@ void summaries(const float *values, int64_t n, int64_t h, const double *weights,
  * are numbered as they first appear. Of equally close pairs the first in reading order is merged. */
 void ward(double *squares, int64_t n, double cut, int64_t most, double *sizes, int64_t *cluster);
 
+/* Sums of `rows` (n,) in a table (rows, width), times `shrinks` (width,), faint ones zero: (n, width). */
+void decayed(const double *sums, int64_t width, const int32_t *rows, int64_t n, const double *shrinks, double faintest,
+             double *out);
+
+/* Entries (a, b) of a sparse matrix kept by sorted keys a << 32 | b: the weight of each of `others` (n,) with each of
+ * `firsts` (k,), (k, n), 0 where there is none or its last touch is before `oldest`. 0, or -1 without memory. */
+typedef struct {
+    int64_t entries;
+    const int64_t *keys;
+    const double *weights;
+    const int64_t *touched;
+} pairs_t;
+int looked_up(const pairs_t *pairs, const int32_t *firsts, int64_t k, const int32_t *others, int64_t n, int64_t oldest,
+              double *out);
+
 /* 1 if this process runs the AVX-512 builds. */
 int has_avx512(void);
 

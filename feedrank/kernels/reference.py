@@ -143,3 +143,21 @@ def ward(squares: F64, cut: float, most: int) -> I64:
         cluster[cluster == b] = a
         left -= 1
     return np.unique(cluster, return_inverse=True)[1].astype(np.int64)
+
+
+def decayed(sums: F64, rows: I32, shrinks: F64, faintest: float) -> F64:
+    """See feedrank.kernels.decayed."""
+    values: F64 = sums[rows] * shrinks
+    values[values < faintest] = 0.0
+    return values
+
+
+def looked_up(keys: I64, weights: F64, touched: I64, firsts: I32, others: I32, oldest: int) -> F64:
+    """See feedrank.kernels.looked_up."""
+    found = np.zeros((len(firsts), len(others)))
+    if len(keys):
+        wanted = firsts.astype(np.int64)[:, None] << 32 | others
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        hit = (keys[at] == wanted) & (touched[at] >= oldest)
+        found[hit] = weights[at[hit]]
+    return found

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from feedrank.kernels import decayed
 from feedrank.settings import HALF_LIVES_H
 from feedrank.state import decay
 from feedrank.types import F64, HOUR, I32, I64, AnyArray, Micros
@@ -82,9 +83,9 @@ class DecayedCounters:
 
     def read(self, rows: I32, now: Micros) -> F64:
         """Decayed sums at `now`, shape (n, kinds, half-lives). Negative and faint ones read as zero."""
-        sums = self.sums[rows].reshape(len(rows), self.kinds, len(self.half_lives)) * self.shrinks(now)
-        sums[sums < decay.FAINTEST] = 0.0
-        return sums
+        shrinks = np.tile(self.shrinks(now), self.kinds)
+        sums = decayed(self.sums, rows, shrinks, decay.FAINTEST)
+        return sums.reshape(len(rows), self.kinds, len(self.half_lives))
 
     def align(self, other: "DecayedCounters") -> None:
         """Moves both to the later landmark of each half-life, so that sums may be added."""

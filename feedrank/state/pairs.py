@@ -12,6 +12,7 @@ from itertools import chain
 
 import numpy as np
 
+from feedrank.kernels import looked_up, positions
 from feedrank.state import decay
 from feedrank.types import F64, I32, I64, AnyArray, Micros
 
@@ -121,23 +122,16 @@ class PairTable:
 
     def lookup(self, firsts: I32, others: I32, now: Micros) -> F64:
         """Weights of (a, b) at `now` for b of `others` and a of `firsts`, shape (n, k), zero where there is none."""
-        distinct, place = np.unique(others, return_inverse=True)
-        weights = np.zeros((len(firsts), len(distinct)))
-        touched = np.full(weights.shape, _LONG_AGO)
-        if len(self.keys):
-            wanted = firsts.astype(np.int64)[:, None] << 32 | distinct
-            at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-            hit = self.keys[at] == wanted
-            weights[hit], touched[hit] = self.weights[at[hit]], self.touched[at[hit]]
-        column = {b: j for j, b in enumerate(distinct.tolist())}
+        oldest = now - self.keep
+        weights = looked_up(self.keys, self.weights, self.touched, firsts, others, oldest)
         for i, a in enumerate(firsts.tolist()):
             overlay = self.overlay.get(a)
             if overlay:
-                for b in overlay.keys() & column.keys():
-                    weights[i, column[b]], touched[i, column[b]] = overlay[b]
-        weights[touched < now - self.keep] = 0.0
-        found: F64 = (weights * decay.shrink(now, self.landmark, self.half_life)).T[place]
-        return found
+                places = positions(others, np.fromiter(overlay, np.int32, len(overlay)))
+                entries = np.fromiter(overlay.values(), _ENTRY, len(overlay))[places]
+                live = np.where(entries["touched"] >= oldest, entries["weight"], 0.0)
+                weights[i] = np.where(places >= 0, live, weights[i])
+        return np.ascontiguousarray((weights * decay.shrink(now, self.landmark, self.half_life)).T)
 
     def merge(self, other: "PairTable") -> None:
         """Adds another fold's weights to these. Compacts both."""

@@ -187,6 +187,25 @@ def test_ward_clusters_as_scipy_does(n: int, most: int, cut: float, seed: int) -
         assert np.array_equal(found[:, None] == found, expected[:, None] == expected)
 
 
+@given(st.integers(1, 9), st.integers(0, 30), st.integers(0, 99))
+def test_decayed_rows_have_the_reference_bits(width: int, n: int, seed: int) -> None:
+    rng = np.random.default_rng([width, n, seed])
+    sums = rng.standard_normal((12, width)) * 10.0 ** rng.integers(-200, 9, (12, width))
+    rows, shrinks = rng.integers(0, 12, n).astype(np.int32), rng.random(width)
+    found = kernels.decayed(sums, rows, shrinks, 1e-150)
+    assert found.tobytes() == reference.decayed(sums, rows, shrinks, 1e-150).tobytes()
+
+
+@given(st.integers(0, 60), st.integers(0, 5), st.integers(0, 20), st.integers(0, 99))
+def test_pairs_are_looked_up_as_the_reference_does(entries: int, k: int, n: int, seed: int) -> None:
+    rng = np.random.default_rng([entries, k, n, seed])
+    keys = np.unique(rng.integers(0, 6, entries) << 32 | rng.integers(0, 12, entries))
+    weights, touched = rng.random(len(keys)), rng.integers(0, 9, len(keys))
+    firsts, others = rng.integers(0, 7, k).astype(np.int32), rng.integers(0, 14, n).astype(np.int32)
+    arguments = keys, weights, touched, firsts, others, 4
+    assert kernels.looked_up(*arguments).tobytes() == reference.looked_up(*arguments).tobytes()
+
+
 def test_what_does_not_fit_is_refused() -> None:
     four, five = np.zeros((3, 4), np.float32), np.zeros((2, 5), np.float32)
     with pytest.raises(InvalidInput, match=r"\(3, 4\) cannot be multiplied with \(2, 5\)"):
@@ -209,6 +228,8 @@ def test_the_module_reads_beyond_no_array() -> None:
         native.products(table, False, None, b, 2, 4, out[:2])
     with pytest.raises(ValueError, match="items of 4 bytes, not 2"):
         native.products(table, True, None, b, 2, 4, out)
+    with pytest.raises(ValueError, match="beyond the table"):
+        native.decayed(np.zeros((3, 2)), 2, np.array([3], np.int32), np.zeros(2), 0.0, np.zeros(2))
     with pytest.raises(ValueError, match="offsets fall"):
         native.in_slate(False, np.zeros(3), np.array([0, 4, 3]), np.zeros(3))
     with pytest.raises(ValueError, match="do not agree"):
