@@ -26,7 +26,7 @@ class Calibration:
     """How far a feed's categories are from a target, place by place. A weight of 0 leaves everything as it is."""
 
     weight: float
-    categories: I32  # (n,) of the candidates, codes into `target`
+    categories: I32  # (n,) of all candidates, codes into `target`
     target: F64  # (codes,) p, sums to 1
     counts: F64  # (codes,) places each category holds so far
 
@@ -35,13 +35,14 @@ class Calibration:
         if self.weight > 0:
             self.counts[self.categories[chosen]] += 1.0
 
-    def weigh(self, relevance: F64, pool: I32) -> F64:
-        """Steck's objective for each candidate of the pool (m,), but for what is the same for all of them."""
+    def weigh(self, relevance: F64, categories: I32) -> F64:
+        """Steck's objective for candidates of these categories (m,), but for what is the same for all of them."""
         p = self.target
         mixed = ALPHA / (1.0 - ALPHA) * np.maximum(p, TINY) * (float(self.counts.sum()) + 1.0)
+        held = self.counts + mixed
         # KL(p || q) with the next place going to each category, less KL(p || q) with it going to none, (codes,)
-        change = p * np.log((self.counts + mixed) / (self.counts + 1.0 + mixed))
-        return (1.0 - self.weight) * relevance - self.weight * change[self.categories[pool]]
+        change = self.weight * p * np.log(held / (held + 1.0))
+        return (1.0 - self.weight) * relevance - change[categories]
 
 
 NONE = Calibration(0.0, np.empty(0, np.int32), np.empty(0), np.empty(0))

@@ -33,16 +33,24 @@ class EpsilonSlice:
 
     def __init__(self, settings: SelectorSettings, ranked: I32, diversity: Diversity, rng: np.random.Generator) -> None:
         self._settings, self._ranked, self._diversity, self._rng = settings, ranked, diversity, rng
+        self._rank = np.empty(len(ranked), np.int64)
+        self._rank[ranked] = np.arange(len(ranked))
 
     def pick(self, place: int, allowed: Bools) -> Pick:
         best, explore = self._diversity.best(allowed), self._settings.explore
         if best < 0 or place < self._settings.explore_from:
             return Pick(best)
-        pool = self._ranked[np.flatnonzero(allowed[self._ranked])[: self._settings.explore_pool]]
-        drawn = bool(self._rng.random() < explore)
-        chosen = int(pool[self._rng.integers(len(pool))]) if drawn else best
-        in_pool = chosen in pool
-        return Pick(chosen, (1.0 - explore) * (chosen == best) + explore * in_pool / len(pool), drawn)
+        most = self._settings.explore_pool
+        pool = min(most, int(np.count_nonzero(allowed)))
+        drawn = self._rng.random() < explore
+        chosen = self._nth(int(self._rng.integers(pool)), allowed) if drawn else best
+        above = self._ranked[: self._rank[chosen]]
+        in_pool = np.count_nonzero(allowed[above]) < most
+        return Pick(chosen, (1.0 - explore) * (chosen == best) + explore * in_pool / pool, drawn)
+
+    def _nth(self, n: int, allowed: Bools) -> int:
+        """The n-th best allowed candidate, counted from 0."""
+        return int(self._ranked[np.flatnonzero(allowed[self._ranked])[n]])
 
     def stand(self, chosen: int) -> None:
         self._diversity.place(chosen)

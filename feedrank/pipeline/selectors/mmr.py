@@ -31,7 +31,8 @@ class Diversity:
         self._pool = ranked[:POOL]
         pooled = final[self._pool]
         spread = float(pooled.max() - pooled.min()) if len(pooled) else 0.0
-        self._relevance = (pooled - pooled.min()) / spread if spread > 0 else np.zeros(len(pooled))
+        relevance = (pooled - pooled.min()) / spread if spread > 0 else np.zeros(len(pooled))
+        self._relevance = (1.0 - weight) * relevance
         self._likeness = np.zeros(len(pooled))  # to the most alike item placed so far
         items = raw.items
         self._items = items
@@ -61,8 +62,8 @@ class Diversity:
 
     def _marginal(self) -> F64:
         """Of the whole pool."""
-        marginal = (1.0 - self._weight) * self._relevance - self._weight * self._likeness
-        return self._calibration.weigh(marginal, self._pool) if self._calibration.weight > 0.0 else marginal
+        marginal = self._relevance - self._weight * self._likeness
+        return self._calibration.weigh(marginal, self._categories) if self._calibration.weight > 0.0 else marginal
 
     def _like(self, chosen: int) -> F64:
         items = self._items
