@@ -30,8 +30,10 @@ touches = st.lists(
 )
 
 
-def table_of(some: Sequence[Touch], compact_at: int = 10**9, cuts: Sequence[int] = ()) -> PairTable:
-    table = PairTable(HALF_LIFE, KEEP, compact_at)
+def table_of(
+    some: Sequence[Touch], compact_at: int = 10**9, cuts: Sequence[int] = (), pack_at: int = 10**9
+) -> PairTable:
+    table = PairTable(HALF_LIFE, KEEP, compact_at, pack_at)
     for start, stop in zip((0, *cuts), (*cuts, len(some)), strict=True):
         firsts, seconds, times = [], [], []
         for a, b, time in some[start:stop]:
@@ -68,8 +70,9 @@ def test_weights_equal_plain_sums(some: list[Touch], ahead_days: int) -> None:
 def test_neither_batches_nor_compaction_change_a_bit(some: list[Touch], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(some)), max_size=6)))
     compact_at = data.draw(st.sampled_from((1, 2, 5, 10**9)))
+    pack_at = data.draw(st.sampled_from((1, 3, 10**9)))
     newest = max((time for *_, time in some), default=T0)
-    plain, other = table_of(some), table_of(some, compact_at, cuts)
+    plain, other = table_of(some), table_of(some, compact_at, cuts, pack_at)
     for now in (newest, newest + DAY, newest + KEEP):
         assert (dense(plain, now) == dense(other, now)).all()
     then = data.draw(touches)
@@ -110,7 +113,7 @@ def test_a_late_record_counts_at_its_own_time() -> None:
 def test_an_entry_untouched_too_long_is_dropped_by_compaction_and_starts_anew() -> None:
     table = table_of([(1, 2, T0), (3, 4, T0 + 2 * KEEP + 1)])
     table.compact()
-    assert table.keys.tolist() == [3 << 32 | 4]
+    assert table.base.keys.tolist() == [3 << 32 | 4]
     table.add([1], [2], [T0 + 2 * KEEP + 1])
     assert table.row(1, T0 + 2 * KEEP + 1)[1] == pytest.approx([1.0], rel=1e-15)
 

@@ -1,0 +1,70 @@
+"""Sorted entries of a sparse matrix: keys a << 32 | b, a weight and the last touch each. Immutable but for rescaling.
+
+Knows nothing of decay, or of how entries come about.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from feedrank.kernels import looked_up
+from feedrank.types import F64, I32, I64, Bools, Micros
+
+LONG_AGO: Micros = -(2**62)
+ENTRY = np.dtype([("weight", np.float64), ("touched", np.int64)])
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Columns (e,), `keys` ascending and distinct."""
+
+    keys: I64
+    weights: F64
+    touched: I64
+
+    @classmethod
+    def none(cls) -> "Entries":
+        """No entries."""
+        return cls(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def find(self, keys: I64) -> tuple[F64, I64]:
+        """Weight and last touch of each key, (n,); 0 and LONG_AGO where there is no entry."""
+        weights, touched = np.zeros(len(keys)), np.full(len(keys), LONG_AGO)
+        if len(self.keys):
+            at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+            hit = self.keys[at] == keys
+            weights[hit], touched[hit] = self.weights[at[hit]], self.touched[at[hit]]
+        return weights, touched
+
+    def row(self, a: int) -> tuple[I32, F64, I64]:
+        """The entries (a, ...): b (m,) ascending, their weights and last touches."""
+        start, stop = np.searchsorted(self.keys, (a << 32, (a + 1) << 32))
+        others = (self.keys[start:stop] & 0xFFFFFFFF).astype(np.int32)
+        return others, self.weights[start:stop], self.touched[start:stop]
+
+    def lookup(self, firsts: I32, others: I32, oldest: Micros) -> F64:
+        """Weights (k, n) of entries (a, b), 0 where there is none or its last touch is before `oldest`."""
+        return looked_up(self.keys, self.weights, self.touched, firsts, others, oldest)
+
+    def under(self, newer: "Entries") -> "Entries":
+        """These entries and newer ones, which stand in place of any with their key."""
+        if not len(newer):
+            return self
+        at = np.searchsorted(self.keys, newer.keys)
+        held = at < len(self.keys)
+        held[held] = self.keys[at[held]] == newer.keys[held]
+        weights, touched = self.weights.copy(), self.touched.copy()
+        weights[at[held]], touched[at[held]] = newer.weights[held], newer.touched[held]
+        new = ~held
+        return Entries(
+            np.insert(self.keys, at[new], newer.keys[new]),
+            np.insert(weights, at[new], newer.weights[new]),
+            np.insert(touched, at[new], newer.touched[new]),
+        )
+
+    def take(self, which: Bools) -> "Entries":
+        """The marked entries."""
+        return self if which.all() else Entries(self.keys[which], self.weights[which], self.touched[which])
