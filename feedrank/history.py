@@ -7,12 +7,13 @@ storage, or of the clock.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
 from feedrank.records import unpack_vector
 from feedrank.settings import DWELLS_KEPT, ENGAGEMENTS_KEPT, SEARCHES_KEPT, STATES_KEPT, VIEWS_KEPT
-from feedrank.types import F32, I32, I64, Action
+from feedrank.types import F32, I32, I64, Action, AnyArray
 from feedrank.user_records import Lane, UserRecord
 
 _STRAYS_KEPT = 5 * SEARCHES_KEPT  # query vectors that wait for their search, should they ever come before it
@@ -124,20 +125,24 @@ def _last_writes(states: dict[str, UserRecord], records: list[UserRecord]) -> di
 
 
 def _extend(column: Column, records: list[UserRecord], kept: int) -> Column:
-    entries = [(r.time, r.offset, row, r.action, r.value, r.session) for r in records for row in r.rows]
-    if not entries:
+    if not records:
         return column
-    times, offsets, rows, actions, values, sessions = zip(*entries, strict=True)
-    all_times = np.concatenate([column.times, np.array(times, np.int64)])
-    all_offsets = np.concatenate([column.offsets, np.array(offsets, np.int64)])
+    _, times, offsets, actions, rows, values, _, sessions, _, _ = zip(*records, strict=True)
+    sizes = np.fromiter(map(len, rows), np.int64, len(rows))  # entries of each record
+
+    def joined(held: AnyArray, new: Iterable[float]) -> AnyArray:
+        return np.concatenate([held, np.repeat(np.fromiter(new, held.dtype, len(sizes)), sizes)])
+
+    all_times, all_offsets = joined(column.times, times), joined(column.offsets, offsets)
     order = np.lexsort((all_offsets, all_times))[-kept:]  # stable: places within a record keep their order
+    new_rows = np.fromiter(chain.from_iterable(rows), np.int32, int(sizes.sum()))
     return Column(
         all_times[order],
         all_offsets[order],
-        np.concatenate([column.rows, np.array(rows, np.int32)])[order],
-        np.concatenate([column.actions, np.array(actions, np.int32)])[order],
-        np.concatenate([column.values, np.array(values, np.float32)])[order],
-        np.concatenate([column.sessions, np.array(sessions, np.int64)])[order],
+        np.concatenate([column.rows, new_rows])[order],
+        joined(column.actions, actions)[order],
+        joined(column.values, values)[order],
+        joined(column.sessions, sessions)[order],
     )
 
 

@@ -130,11 +130,12 @@ def distinct(rows: I32) -> I32:
 
 
 def summaries(values: F32, weights: F64, top: int) -> F64:
-    """Of each row of `values` (n, h): the greatest, the sum, the sum weighted by `weights` (h,), and that of the `top`
-    greatest, (n, 4). Sums are taken in order, the last from the greatest on. `top` is 1 to 8, and at most h.
+    """Of the first h values of each row (n, h or more): the greatest, the sum, the sum weighted by `weights` (h,), and
+    that of the `top` greatest, (n, 4). Sums are taken in order, the last from the greatest on. `top` is 1 to 8, at
+    most h.
     """
     if native is None:
-        return reference.summaries(values, weights, top)
+        return reference.summaries(values[:, : len(weights)], weights, top)
     out = np.empty((len(values), 4))
     native.summaries(np.ascontiguousarray(values, np.float32), np.ascontiguousarray(weights, np.float64), top, out)
     return out

@@ -218,10 +218,12 @@ static PyObject *py_summaries(PyObject *self, PyObject *args) {
     double *to = weight_of ? take(&arrays, out, 8, 1, "out") : NULL;
     if (!to) return wrong(&arrays, "");
     const int64_t h = count_of(&arrays, 1), n = count_of(&arrays, 2) / 4;
-    if (top < 1 || top > MOST_TOP || h < top || count_of(&arrays, 0) != n * h || count_of(&arrays, 2) != 4 * n)
+    const int64_t stride = n ? count_of(&arrays, 0) / n : h;
+    if (top < 1 || top > MOST_TOP || h < top || stride < h || count_of(&arrays, 0) != n * stride ||
+        count_of(&arrays, 2) != 4 * n)
         return wrong(&arrays, "the shapes of values, weights and out do not agree");
     Py_BEGIN_ALLOW_THREADS;
-    summaries(from, n, h, weight_of, top, to);
+    summaries(from, stride, n, h, weight_of, top, to);
     Py_END_ALLOW_THREADS;
     return done(&arrays, 0);
 }

@@ -64,9 +64,9 @@ int positions(const int32_t *rows, int64_t n, const int32_t *others, int64_t m, 
 /* The rows (n,) without repeats, as they first appear, and how many; -1 without memory. */
 int64_t distinct(const int32_t *rows, int64_t n, int32_t *out);
 
-/* Of each row of (n, h) values: the greatest, the sum, the sum weighted by (h,), the sum of the `top` greatest,
+/* Of the first h values of each row, `stride` apart: the greatest, the sum, the sum weighted by (h,), the sum of the `top` greatest,
  * (n, 4) in order; sums from the first to the last, that of the greatest from the greatest on. h >= top, top <= MOST_TOP. */
-void summaries(const float *values, int64_t n, int64_t h, const double *weights, int64_t top, double *out);
+void summaries(const float *values, int64_t stride, int64_t n, int64_t h, const double *weights, int64_t top, double *out);
 
 /* Ward's clusters of n points by their squared distances (n, n), which are overwritten: the closest two are merged while
  * they are within `cut` (squared) of each other or more than `most` clusters are left. `sizes` is room for n; clusters

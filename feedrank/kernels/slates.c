@@ -176,9 +176,9 @@ int64_t distinct(const int32_t *rows, int64_t n, int32_t *out) {
     return found;
 }
 
-void summaries(const float *values, int64_t n, int64_t h, const double *weights, int64_t top, double *out) {
+void summaries(const float *values, int64_t stride, int64_t n, int64_t h, const double *weights, int64_t top, double *out) {
     for (int64_t i = 0; i < n; i++) {
-        const float *row = values + i * h;
+        const float *row = values + i * stride;
         float greatest[MOST_TOP];
         for (int64_t k = 0; k < top; k++) greatest[k] = -INFINITY;
         double sum = 0.0, weighted = 0.0, best = 0.0;

@@ -23,6 +23,7 @@ QUERY_WITHIN_HOURS = 24.0  # a search is a short-term interest
 QUERIES = 2  # newest searches that become interests of their own
 
 ACTION_WEIGHT = {Action.CLICK: 1.0, Action.LIKE: 2.0, Action.SAVE: 2.0, Action.SHARE: 2.5}
+_WEIGHT_OF = np.array([ACTION_WEIGHT.get(Action(a), 1.0) if a in set(Action) else 1.0 for a in range(max(Action) + 1)])
 GOOD_READ_S = 60.0
 
 Interests = Callable[[F32, F64, F32, F64], F32]  # vectors, weights, negatives, their weights -> (k, d)
@@ -85,8 +86,7 @@ def interests_of(near: NearVectors, known: Profile, now: int, interests: Interes
 def engagement_weights(known: Profile, now: int) -> F64:
     """How much each engagement says of what the user wants now, (e,): recency x action x how well it was read."""
     hours = np.maximum(now - known.engaged_times, 0) / SECOND / 3600.0
-    action = np.array([ACTION_WEIGHT.get(Action(a), 1.0) for a in known.engaged_actions.tolist()])
     dwell = known.engaged_dwell_s
     read = np.where(np.isnan(dwell), 0.75, 0.5 + 0.5 * np.minimum(dwell, GOOD_READ_S) / GOOD_READ_S)
-    weights = np.exp2(-hours / INTEREST_HALF_LIFE_HOURS) * action * read
+    weights = np.exp2(-hours / INTEREST_HALF_LIFE_HOURS) * _WEIGHT_OF[known.engaged_actions] * read
     return np.asarray(weights, np.float64)

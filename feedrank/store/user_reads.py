@@ -6,12 +6,12 @@ Knows nothing of what the records mean.
 import json
 import sqlite3
 from collections.abc import Iterator
+from operator import itemgetter
 
 from feedrank.settings import DWELLS_KEPT, ENGAGEMENTS_KEPT, SEARCHES_KEPT, STATES_KEPT, VIEWS_KEPT
 from feedrank.store import log_table
 from feedrank.store.protocol import HistoryCursor, UserHistory
 from feedrank.store.user_events import BEHAVIOUR_COLUMNS, StoredBehaviour, behaviour_record
-from feedrank.types import Micros
 from feedrank.user_records import Lane, UserRecord
 
 _NEWEST_FIRST = (
@@ -23,6 +23,7 @@ _QUERY_VECTORS = (
     "AND key IN (SELECT value FROM json_each(?))"
 )
 _LATEST = HistoryCursor(2**62, 2**62)
+_PLACE = itemgetter(UserRecord._fields.index("time"), UserRecord._fields.index("offset"))
 
 
 def user_history(conn: sqlite3.Connection, user: int | None, before: HistoryCursor | None) -> UserHistory:
@@ -42,7 +43,7 @@ def user_history(conn: sqlite3.Connection, user: int | None, before: HistoryCurs
     if searches:
         records += searches
         records += _query_vectors(conn, user, cursor, searches)
-    records.sort(key=_place)
+    records.sort(key=_PLACE)
     return UserHistory(tuple(records), position)
 
 
@@ -89,7 +90,3 @@ def _query_vectors(
         UserRecord(Lane.QUERY_VECTOR, time, offset, 0, key=key, vector=vector, space=space)
         for time, offset, key, vector, space in rows
     ]
-
-
-def _place(record: UserRecord) -> tuple[Micros, int]:
-    return record.time, record.offset

@@ -30,9 +30,9 @@ def _table(frame: Frame) -> F64:
         cosines = products(items.vectors[mine], compared.vectors[theirs])
         kinds = compared.kinds[theirs]
         block = np.full((mine.stop - mine.start, len(_COLUMNS)), np.nan)
-        positive = cosines[:, kinds == POSITIVE]
-        if positive.shape[1]:
-            block[:, :5] = _against_history(positive)
+        history = int(np.count_nonzero(kinds == POSITIVE))  # they come first
+        if history:
+            block[:, :5] = _against_history(cosines, history)
         for column, kind in ((5, NEGATIVE), (6, QUERY)):
             if (kinds == kind).any():
                 block[:, column] = cosines[:, kinds == kind].max(axis=1)
@@ -41,13 +41,12 @@ def _table(frame: Frame) -> F64:
     return out
 
 
-def _against_history(cosines: F32) -> F64:
-    """max, mean, top-3 mean, last and decayed mean over the history (n, h), oldest first; sums in order."""
-    h = cosines.shape[1]
+def _against_history(cosines: F32, h: int) -> F64:
+    """max, mean, top-3 mean, last and decayed mean over the first h columns: the history, oldest first."""
     weights = 0.5 ** (np.arange(h - 1, -1, -1) / HALF_LIFE_ITEMS)
     top = min(TOP, h)
     found = summaries(cosines, weights, top)
-    last = cosines[:, -1].astype(np.float64)
+    last = cosines[:, h - 1].astype(np.float64)
     return np.stack([found[:, 0], found[:, 1] / h, found[:, 3] / top, last, found[:, 2] / _in_order(weights)], axis=1)
 
 
