@@ -6,6 +6,7 @@ FeedRankError
 ├── NotFound              a named model, experiment or user resource does not exist
 ├── Conflict              the request is well formed but the current state refuses it
 ├── Unavailable           a dependency is not ready; retrying later may succeed
+├── Overloaded            more calls than can be answered in time; the same call may succeed a moment later
 ├── StoreError            the log could not be read or written
 │   ├── StoreFull         the disk is full
 │   └── StoreTooNew       the data directory was written by a newer feedrank
@@ -36,6 +37,10 @@ class Conflict(FeedRankError):
 
 class Unavailable(FeedRankError):
     """A dependency is not ready; retrying later may succeed."""
+
+
+class Overloaded(FeedRankError):
+    """More calls than can be answered in time; the same call may succeed a moment later."""
 
 
 class StoreError(FeedRankError):

@@ -26,6 +26,7 @@ class RankCall:
     request_id: str = ""
     dry_run: bool = False
     page_token: str = ""
+    hurried: bool = False  # many wait: fewer candidates
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from feedrank.errors import (
     FeedRankError,
     InvalidInput,
     NotFound,
+    Overloaded,
     RegistryError,
     StoreFull,
     Unavailable,
@@ -29,6 +30,7 @@ _CODES: tuple[tuple[type[FeedRankError], grpc.StatusCode], ...] = (
     (RegistryError, grpc.StatusCode.FAILED_PRECONDITION),
     (Unavailable, grpc.StatusCode.UNAVAILABLE),
     (StoreFull, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
 )
 
 

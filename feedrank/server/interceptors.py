@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -15,11 +16,13 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from feedrank.errors import InvalidInput
+from feedrank.server.admission import Admission
 from feedrank.server.errors import Status, internal_status, known_status
 from feedrank.serving import metrics
 
 _log = logging.getLogger("feedrank.rpc")
 _PREFIX = "/feedrank."
+RANK = "/feedrank.v1.RankingService/Rank"
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]  # grpc hands every request and reply over as Any
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # quoted: generic in the type stubs only
@@ -33,19 +36,26 @@ _UNDECODABLE = _Undecodable()
 
 
 class _TooLate(Exception):
-    """The deadline passed while the request waited for a thread."""
+    """The deadline passed while the request waited or was answered."""
 
 
 class Edge(grpc.ServerInterceptor):
-    """Wraps each feedrank handler once; later calls find the wrapped one."""
+    """Wraps each feedrank handler once; later calls find the wrapped one. Rank calls that would wait too long get one
+    that refuses them, on a thread of its own.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        refuse: Handler = grpc.unary_unary_rpc_method_handler(self._refuse, request_deserializer=bytes)
+        self._refused = _on(admission.refusals, _wrap(refuse, "Rank"))
         self._wrapped: dict[str, Handler] = {}  # written from grpc's one serving thread only
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"], details: grpc.HandlerCallDetails
     ) -> "Handler | None":
         """The handler grpc shall run: the wrapped one, or grpc's own for other services and unknown methods."""
+        if details.method == RANK and not self._admission.admits():
+            return self._refused
         wrapped = self._wrapped.get(details.method)
         if wrapped is not None:
             return wrapped
@@ -53,8 +63,19 @@ class Edge(grpc.ServerInterceptor):
         if handler is None or not details.method.startswith(_PREFIX):
             return handler
         wrapped = _wrap(handler, details.method.rpartition("/")[2])
+        if details.method == RANK:
+            wrapped = _on(self._admission.pool, wrapped)
         self._wrapped[details.method] = wrapped
         return wrapped
+
+    def _refuse(self, request: Any, context: grpc.ServicerContext) -> Any:
+        raise self._admission.refusal()
+
+
+def _on(pool: ThreadPoolExecutor, handler: Handler) -> Handler:
+    """The handler, run by a pool of its own: grpc looks for this attribute."""
+    setattr(handler.unary_unary, "experimental_thread_pool", pool)  # noqa: B010 - functions declare no such attribute
+    return handler
 
 
 def _wrap(handler: Handler, rpc: str) -> Handler:
@@ -74,7 +95,9 @@ def _unary(behaviour: Behaviour, rpc: str) -> Behaviour:
         with _answering(rpc, context):
             _refuse_undecodable(request)
             _refuse_late(context)
-            return behaviour(request, context)
+            reply = behaviour(request, context)
+            _refuse_late(context)  # nobody waits for it any longer
+            return reply
 
     return answer
 
@@ -134,7 +157,7 @@ def _answering(rpc: str, context: grpc.ServicerContext) -> Iterator[None]:
 
 def _status_of(error: Exception, rpc: str) -> Status:
     if isinstance(error, _TooLate):
-        return Status(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline had passed before the request was begun")
+        return Status(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
     known = known_status(error)
     if known is not None:
         return known

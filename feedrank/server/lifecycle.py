@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from feedrank.errors import Conflict
+from feedrank.server.admission import RANK_THREADS, Admission, RankPool
 from feedrank.server.health import Health
 from feedrank.server.interceptors import Edge
 from feedrank.server.services.admin import AdminServicer
@@ -23,7 +24,7 @@ from feedrank.v1 import feedrank_pb2 as pb
 from feedrank.v1 import feedrank_pb2_grpc as rpc
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-THREADS = 16  # few run at once under the GIL; the rest wait on the disk while group commit gathers them
+THREADS = 16  # of all calls but Rank: they wait on the disk while group commit gathers them
 MAX_PENDING = 512  # beyond this a queue only makes every answer late, so callers are told to back off
 _CHECK_READY_S = 0.05
 _LAME_DUCK_S = 0.1  # between NOT_SERVING and closing the port, for health watchers to hear of it first
@@ -42,14 +43,21 @@ class FeedServer:
     """
 
     def __init__(
-        self, service: Service, host: str, port: int, threads: int = THREADS, max_pending: int = MAX_PENDING
+        self,
+        service: Service,
+        host: str,
+        port: int,
+        threads: int = THREADS,
+        max_pending: int = MAX_PENDING,
+        rank_threads: int = RANK_THREADS,
     ) -> None:
         self._service = service
         self._stopping = threading.Event()
+        self._admission = Admission(RankPool(rank_threads))
         self._pool = futures.ThreadPoolExecutor(threads, thread_name_prefix="rpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=[Edge()],
+            interceptors=[Edge(self._admission)],
             maximum_concurrent_rpcs=max_pending,
             options=[
                 ("grpc.so_reuseport", 1),
@@ -67,7 +75,7 @@ class FeedServer:
         self.port = self._bind(host, port)
 
     def _register(self) -> None:
-        rpc.add_RankingServiceServicer_to_server(RankingServicer(self._service), self._server)
+        rpc.add_RankingServiceServicer_to_server(RankingServicer(self._service, self._admission), self._server)
         rpc.add_IngestServiceServicer_to_server(IngestServicer(self._service), self._server)
         rpc.add_PrivacyServiceServicer_to_server(PrivacyServicer(self._service), self._server)
         rpc.add_AdminServiceServicer_to_server(AdminServicer(self._service), self._server)
@@ -112,4 +120,5 @@ class FeedServer:
             self._server.stop(0).wait(_CANCEL_S)
         self._service.close(max(give_up - time.monotonic(), _FLUSH_S))
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._admission.close()
         return finished

@@ -31,6 +31,7 @@ from feedrank.user_records import Lane as RecordLane
 
 log = logging.getLogger(__name__)
 
+HURRIED = "load"  # why a feed was made of fewer candidates
 NEW_BELOW = 5  # engagements: of a reader with fewer, too little is known to personalise by
 
 
@@ -59,9 +60,10 @@ class Ranking:
         """The call's feed. InvalidInput for a bad page token; PipelineError if a filter failed."""
         asked_at = self._clock()  # before anything is read of the user: an erasure from now on covers this slate
         query, page, arm = self._query(view, call)
-        lane = view.lane_of(arm)
+        lane = view.lane_of(arm, call.hurried)
         outcome = lane.pipeline.run(query)
-        outcome = replace(outcome, degraded=(*outcome.degraded, *arm.degraded))
+        hurried = (HURRIED,) if call.hurried else ()
+        outcome = replace(outcome, degraded=(*outcome.degraded, *arm.degraded, *hurried))
         feed = self._feed(view, lane, call, outcome, page)
         for reason in outcome.degraded:
             metrics.count_degraded(reason)

@@ -3,9 +3,12 @@
 Knows nothing of how feeds are made.
 """
 
+from dataclasses import replace
+
 import grpc
 
 from feedrank.server import replies, requests
+from feedrank.server.admission import Admission
 from feedrank.serving.api import Service
 from feedrank.v1 import feedrank_pb2 as pb
 from feedrank.v1 import feedrank_pb2_grpc as rpc
@@ -14,11 +17,13 @@ from feedrank.v1 import feedrank_pb2_grpc as rpc
 class RankingServicer(rpc.RankingServiceServicer):
     """Orders a user's feed."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, admission: Admission) -> None:
+        self._service, self._admission = service, admission
 
     def Rank(self, request: pb.RankRequest, context: grpc.ServicerContext) -> pb.RankResponse:
-        return replies.feed(self._service.rank(requests.rank_call(request)))
+        call = requests.rank_call(request)
+        with self._admission.turn(context.time_remaining()) as hurried:
+            return replies.feed(self._service.rank(replace(call, hurried=hurried)))
 
     def SimilarItems(self, request: pb.SimilarItemsRequest, context: grpc.ServicerContext) -> pb.SimilarItemsResponse:
         return replies.similar(self._service.similar(*requests.similar_call(request)))

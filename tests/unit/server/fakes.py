@@ -88,7 +88,7 @@ class FakeService:
 @contextmanager
 def serving(service: FakeService, threads: int = 8, max_pending: int = 512) -> Iterator[FeedServer]:
     """A started server, drained at the end."""
-    server = FeedServer(service, "127.0.0.1", 0, threads, max_pending)
+    server = FeedServer(service, "127.0.0.1", 0, threads, max_pending, rank_threads=threads)
     server.start()
     try:
         yield server

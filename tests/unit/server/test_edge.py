@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from unittest.mock import Mock
 
@@ -22,6 +23,7 @@ from feedrank.errors import (
     UnknownItem,
 )
 from feedrank.pipeline.feed import Feed, RankCall
+from feedrank.server.admission import Admission, RankPool
 from feedrank.server.interceptors import Edge
 from feedrank.server.lifecycle import FeedServer
 from feedrank.server.logs import JsonLines
@@ -231,6 +233,28 @@ def test_a_request_that_waited_past_its_deadline_is_never_begun(service: FakeSer
     assert [call.user_id for call in service.calls] == ["first", "third"]
 
 
+def test_beyond_saturation_callers_are_told_at_once_and_the_others_hurry(service: FakeService) -> None:
+    hurried: list[bool] = []
+
+    def slow(call: RankCall) -> Feed:
+        hurried.append(call.hurried)
+        time.sleep(0.02)
+        return Feed((), "r", "prior")
+
+    service.on_rank = slow
+    with serving(service, threads=2) as server, channel_to(server) as channel:
+        stub = rpc.RankingServiceStub(channel)
+        calls = [stub.Rank.future(pb.RankRequest()) for _ in range(100)]
+        codes = [call.code() for call in calls]
+        assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        refused = next(call for call in calls if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
+        assert "calls wait, about" in refused.details()
+        assert 2 <= codes.count(grpc.StatusCode.OK) < 60
+        assert stub.Rank(pb.RankRequest()).request_id == "r"  # the queue is gone, and so is the refusal
+    assert any(hurried) and not hurried[0] and not hurried[-1]
+    assert len(hurried) == codes.count(grpc.StatusCode.OK) + 1  # what was refused was never begun
+
+
 def test_a_deadline_that_passes_before_the_first_line_runs_is_answered_as_such() -> None:
     """grpc drops requests whose deadline it saw pass; between that look and the behaviour there is the edge's own."""
     aborted: list[grpc.StatusCode] = []
@@ -249,7 +273,7 @@ def test_a_deadline_that_passes_before_the_first_line_runs_is_answered_as_such()
     details = Mock(spec=["method"], method="/feedrank.v1.RankingService/Rank")
     handler: grpc.RpcMethodHandler[pb.RankRequest, pb.RankResponse]
     handler = grpc.unary_unary_rpc_method_handler(never, pb.RankRequest.FromString)
-    wrapped = Edge().intercept_service(lambda _: handler, details)
+    wrapped = Edge(Admission(RankPool())).intercept_service(lambda _: handler, details)
     assert wrapped is not None and wrapped.unary_unary is not None
     with pytest.raises(RuntimeError):
         wrapped.unary_unary(pb.RankRequest(), Late())  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def test_health_follows_the_services_readiness(service: FakeService) -> None:
 
 
 def test_a_health_watcher_hears_of_the_drain(service: FakeService) -> None:
-    server = FeedServer(service, "127.0.0.1", 0)
+    server = FeedServer(service, "127.0.0.1", 0, rank_threads=8)
     server.start()
     with channel_to(server) as channel:
         eventually(lambda: health_of(channel) == SERVING)
@@ -123,7 +123,7 @@ def test_requests_under_way_finish_before_the_service_is_closed(service: FakeSer
         return feed
 
     service.on_rank = hold
-    server = FeedServer(service, "127.0.0.1", 0)
+    server = FeedServer(service, "127.0.0.1", 0, rank_threads=8)
     server.start()
     with channel_to(server) as channel:
         held = [rpc.RankingServiceStub(channel).Rank.future(pb.RankRequest()) for _ in range(5)]
@@ -154,7 +154,7 @@ def _code_of(stub: rpc.RankingServiceStub) -> grpc.StatusCode | None:
 def test_the_drain_ends_with_its_grace_period(service: FakeService) -> None:
     gate = Gate()
     service.on_rank = gate
-    server = FeedServer(service, "127.0.0.1", 0)
+    server = FeedServer(service, "127.0.0.1", 0, rank_threads=8)
     server.start()
     with channel_to(server) as channel:
         held = rpc.RankingServiceStub(channel).Rank.future(pb.RankRequest())
@@ -176,7 +176,7 @@ def test_under_load_every_request_that_was_begun_is_answered(service: FakeServic
         return made_up_feed(call)
 
     service.on_rank = slow
-    server = FeedServer(service, "127.0.0.1", 0)
+    server = FeedServer(service, "127.0.0.1", 0, rank_threads=8)
     server.start()
     answered: set[str] = set()
     refusals: set[grpc.StatusCode] = set()
