@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from unittest.mock import Mock
 
@@ -23,7 +22,7 @@ from feedrank.errors import (
     UnknownItem,
 )
 from feedrank.pipeline.feed import Feed, RankCall
-from feedrank.server.admission import Admission, RankPool
+from feedrank.server.admission import FIRST_GUESS_S, SHED_AFTER_S, Admission, RankPool
 from feedrank.server.interceptors import Edge
 from feedrank.server.lifecycle import FeedServer
 from feedrank.server.logs import JsonLines
@@ -235,24 +234,27 @@ def test_a_request_that_waited_past_its_deadline_is_never_begun(service: FakeSer
 
 def test_beyond_saturation_callers_are_told_at_once_and_the_others_hurry(service: FakeService) -> None:
     hurried: list[bool] = []
+    gate = Gate()
 
-    def slow(call: RankCall) -> Feed:
+    def held(call: RankCall) -> Feed:
         hurried.append(call.hurried)
-        time.sleep(0.02)
-        return Feed((), "r", "prior")
+        return gate(call)
 
-    service.on_rank = slow
+    service.on_rank = held
     with serving(service, threads=2) as server, channel_to(server) as channel:
         stub = rpc.RankingServiceStub(channel)
-        calls = [stub.Rank.future(pb.RankRequest()) for _ in range(100)]
-        codes = [call.code() for call in calls]
-        assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        refused = next(call for call in calls if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
-        assert "calls wait, about" in refused.details()
-        assert 2 <= codes.count(grpc.StatusCode.OK) < 60
-        assert stub.Rank(pb.RankRequest()).request_id == "r"  # the queue is gone, and so is the refusal
-    assert any(hurried) and not hurried[0] and not hurried[-1]
-    assert len(hurried) == codes.count(grpc.StatusCode.OK) + 1  # what was refused was never begun
+        calls = [stub.Rank.future(pb.RankRequest()) for _ in range(2)]
+        gate.wait_for(2)  # both threads are busy, and stay so
+        calls += [stub.Rank.future(pb.RankRequest()) for _ in range(100)]
+        most = 2 + round(SHED_AFTER_S * 2 / FIRST_GUESS_S)
+        refused = [call for call in calls[most:] if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED]
+        assert len(refused) == len(calls) - most  # answered while nobody else is
+        assert f"{most} calls wait, about" in (refused[0].details() or "")
+        gate.open()
+        assert all(call.code() is grpc.StatusCode.OK for call in calls[:most])
+        assert stub.Rank(pb.RankRequest()).items  # the queue is gone, and so is the refusal
+    assert len(hurried) == most + 1  # what was refused was never begun
+    assert hurried[:2] == [False, False] and hurried[2] and not hurried[-1]
 
 
 def test_a_deadline_that_passes_before_the_first_line_runs_is_answered_as_such() -> None:
