@@ -2,29 +2,21 @@
 
 One served feedrank with a challenger. Which requests it samples follows from their ids, so blocks of calls that it
 samples as usual alternate, every second or so, with blocks of ids that it does not: both ways see the same machine,
-index and users, and whatever else the machine does falls on both. The world is that of rank_latency.py. Knows nothing
-of ranking.
+index and users, and whatever else the machine does falls on both. Knows nothing of ranking.
 """
 
-import json
-import subprocess
-import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated
 
+import bench
 import numpy as np
+import servers
 import typer
-from rank_latency import make_model, make_world
-from rich.console import Console
-from rich.table import Table
+import worlds
 
 from feedrank.client import Client, RankCall
 from feedrank.experiments.hashing import BUCKETS
-from feedrank.features import fingerprint_of
-from feedrank.registry import Registry
 from feedrank.serving.ranking import seed_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
@@ -37,47 +29,26 @@ PATIENCE_S = 30.0  # a stall of a busy machine is a figure, not an end
 
 @app.command()
 def main(
-    items: Annotated[int, typer.Option(min=100, help="Items in the catalog.")] = 10_000,
-    users: Annotated[int, typer.Option(min=1, help="Users with histories.")] = 300,
-    dimensions: Annotated[int, typer.Option(min=2, help="Of each vector.")] = 384,
-    trees: Annotated[int, typer.Option(min=1, help="Of both models.")] = 300,
+    items: bench.Items = 10_000,
+    users: bench.Users = 100_000,
     percent: Annotated[float, typer.Option(min=0.01, max=100, help="Of requests the challenger samples.")] = 10.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Calls a second, at most.")] = 20.0,
     calls: Annotated[int, typer.Option(min=10, help="Rank calls a round and way.")] = 500,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, each of both ways in turns.")] = 7,
-    seed: Annotated[int, typer.Option(help="Of the world.")] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here, for machines.")] = None,
+    rounds: bench.Rounds = 7,
+    cache: bench.Cache = bench.CACHE,
+    json_file: bench.JsonFile = None,
 ) -> None:
     """Serve with one worker, and compare the p99 of calls with the shadow and without, in turns."""
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="feedrank-bench-") as folder:
-        data_dir, models = Path(folder) / "data", Path(folder) / "models"
-        with console.status("making the world"):
-            make_world(data_dir, items, users, dimensions, seed)
-            make_model(models, trees, seed)
-            make_model(models, trees, seed + 1)  # the champion; the first becomes the challenger
-        versions = Registry(models, fingerprint_of).versions()
-        challenger = next(v.reference for v in versions if not v.aliases)
+    machine = bench.Machine()
+    world = worlds.ready(worlds.WorldSpec(items, users), cache)
+    with worlds.copied(world) as copy:
+        challenger = next(v.reference for v in copy.registry().versions() if not v.aliases)
         shadow = f'[[shadow]]\nname = "challenger"\nmodel = "{challenger}"\npercent = {percent}\n'
-        (data_dir / "experiments.toml").write_text(shadow, encoding="utf-8")
-        command = [sys.executable, "-m", "feedrank", "serve", "--data-dir", str(data_dir), "--models-dir", str(models)]
-        options = ["--port", "0", "--no-indexer", "--log-level", "error"]
-        server = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
-        try:
-            assert server.stdout is not None
-            target = server.stdout.readline().split()[-1]
-            with Client(target, connections=CALLERS) as client:
-                client.wait_until_serving()
-                figures = compare(client, percent, users, calls, rounds, rate)
-        finally:
-            server.terminate()
-            server.wait(30)
-    table = Table("figure", "value")
-    for name, value in figures.items():
-        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
-    console.print(table)
-    if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        (copy.data_dir / "experiments.toml").write_text(shadow, encoding="utf-8")
+        with servers.served(copy) as server, Client(server.target, connections=CALLERS) as client:
+            client.wait_until_serving()
+            figures = compare(client, percent, users, calls, rounds, rate)
+    bench.publish(f"a challenger in the shadow of {percent:g}% of requests", figures, machine, json_file)
 
 
 def compare(
