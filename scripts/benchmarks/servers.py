@@ -19,9 +19,9 @@ from typing import Any
 from worlds import World
 
 import feedrank
+from feedrank.client import Client
 
 SCRIPTS = Path(__file__).parents[1]
-START_S = 1_800.0  # a first start without a snapshot folds millions of records
 STOP_S = 120.0  # the snapshot of a million vectors is written at the end
 _MIB = 1024.0
 
@@ -45,33 +45,32 @@ def served(
     *,
     workers: int = 1,
     indexer: bool = False,
-    environment: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None,
     metrics_port: int | None = None,
 ) -> Iterator[Served]:
-    """`feedrank serve` on a world, SERVING; stopped in order at the end."""
+    """`feedrank serve` on a world, SERVING; `extra` joins its environment. Stopped in order at the end."""
     command = [sys.executable, "-m", "feedrank", "serve", "--port", "0", "--workers", str(workers)]
     command += ["--data-dir", str(world.data_dir), "--models-dir", str(world.models_dir), "--log-level", "error"]
     command += ["--indexer" if indexer else "--no-indexer"]
     command += ["--metrics-port", str(metrics_port)] if metrics_port else []
-    with _running(command, environment) as server:
+    with _running(command, extra) as server:
         yield server
 
 
 @contextmanager
-def naive(world: World, environment: Mapping[str, str] | None = None) -> Iterator[Served]:
+def naive(world: World, extra: Mapping[str, str] | None = None) -> Iterator[Served]:
     """naive_server.py on a world."""
     command = [sys.executable, str(Path(__file__).with_name("naive_server.py"))]
     command += ["--data-dir", str(world.data_dir), "--models-dir", str(world.models_dir)]
-    with _running(command, environment) as server:
+    with _running(command, extra) as server:
         yield server
 
 
 @contextmanager
-def _running(command: Sequence[str], environment: Mapping[str, str] | None) -> Iterator[Served]:
+def _running(command: Sequence[str], extra: Mapping[str, str] | None) -> Iterator[Served]:
     """A server that says where it serves in the last word of a line on stdout."""
     started = time.monotonic()
-    env = {**os.environ, "PYTHONPATH": python_path(), **(environment or {})}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(**(extra or {})))
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -87,18 +86,18 @@ def _running(command: Sequence[str], environment: Mapping[str, str] | None) -> I
             process.wait()
 
 
-def python_path() -> str:
-    """PYTHONPATH by which a child finds this very feedrank, installed or not."""
+def environment(**extra: str) -> dict[str, str]:
+    """A child's environment, by which it finds this very feedrank, installed or not."""
     home = str(Path(feedrank.__file__).parents[1])
-    return os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, **extra}
 
 
 def load(target: str, world: World, seconds: float, options: Sequence[str]) -> dict[str, Any]:
     """What load_test.py, in a process of its own, finds of `target`; options say at which rates."""
     command = [sys.executable, str(SCRIPTS / "load_test.py"), "--target", target, "--seconds", str(seconds)]
     command += ["--users", str(world.users_file), "--json", "-", *options]
-    env = {**os.environ, "PYTHONPATH": python_path()}
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     if not done.stdout:
         raise RuntimeError(f"load_test.py ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     found: dict[str, Any] = json.loads(done.stdout)
@@ -109,6 +108,16 @@ def point(target: str, world: World, rate: float, seconds: float, options: Seque
     """Figures at one rate, as load_test.py gives them."""
     found: dict[str, Any] = load(target, world, seconds, ["--rate", str(rate), *options])["points"][0]
     return found
+
+
+def wait_for_encoder(target: str, timeout_s: float) -> None:
+    """Returns once the indexer has embedded all there is. RuntimeError when it has not within `timeout_s`."""
+    give_up = time.monotonic() + timeout_s
+    with Client(target, connections=1) as client:
+        while (state := client.status().encoder_state) != "ready":
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"after {timeout_s:g} s the encoder is still {state!r}")
+            time.sleep(0.5)
 
 
 def worker_pids(pid: int) -> list[int]:

@@ -145,10 +145,11 @@ def ready(spec: WorldSpec, cache: Path = CACHE, *, live: bool = False) -> World:
 
 
 @contextmanager
-def copied(world: World) -> Iterator[World]:
-    """A copy to serve and write to, beside the cached one, gone at the end."""
+def copied(world: World, *, data: bool = True) -> Iterator[World]:
+    """A copy to serve and write to, beside the cached one, gone at the end; without `data` its rankers alone."""
+    left_out = shutil.ignore_patterns() if data else shutil.ignore_patterns("data")
     with tempfile.TemporaryDirectory(prefix="run-", dir=world.folder.parent) as folder:
-        shutil.copytree(world.folder, folder, dirs_exist_ok=True)
+        shutil.copytree(world.folder, folder, dirs_exist_ok=True, ignore=left_out)
         yield World(world.spec, Path(folder))
 
 
