@@ -82,7 +82,7 @@ def labels_of(rows: F32, seed: int) -> I32:
     return (utility > np.quantile(utility, 1.0 - CLICKED_SHARE)).astype(np.int32)
 
 
-def train(registry: Registry, rows: F32, trees: int, space: str, seed: int, name: str = NAME) -> str:
+def train(registry: Registry, rows: F32, trees: int, space: str, seed: int) -> str:
     """Registers a ranker of `trees` trees with LEAVES leaves over all features; returns NAME@VERSION."""
     params = {"objective": "lambdarank", "num_leaves": LEAVES, "verbose": -1, "seed": seed, "num_threads": 1}
     params |= {"bagging_fraction": 0.8, "bagging_freq": 1, "min_data_in_leaf": 10}
@@ -91,4 +91,4 @@ def train(registry: Registry, rows: F32, trees: int, space: str, seed: int, name
     booster = lightgbm.train(params, data, num_boost_round=trees)
     golden = rows[np.linspace(0, len(rows) - 1, 64).astype(np.int64)]
     scores = np.asarray(booster.predict(golden, raw_score=True, num_threads=1), np.float64)
-    return registry.publish(name, booster.model_to_string(), NAMES, space, golden, scores)
+    return registry.publish(NAME, booster.model_to_string(), NAMES, space, golden, scores)

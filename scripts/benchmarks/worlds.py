@@ -108,9 +108,9 @@ class World:
         """The model registry."""
         return Registry(self.models_dir, fingerprint_of)
 
-    def ranker(self, trees: int, seed: int = 1, name: str = "") -> str:
+    def ranker(self, trees: int, seed: int = 1) -> str:
         """NAME@VERSION of another ranker, trained now."""
-        return world_model.train(self.registry(), self.rows(), trees, SPACE, seed, name or world_model.NAME)
+        return world_model.train(self.registry(), self.rows(), trees, SPACE, seed)
 
 
 def log_fingerprint(spec: WorldSpec) -> dict[str, Any]:
