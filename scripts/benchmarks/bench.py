@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from worlds import CACHE
 
+from feedrank.kernels import INSTRUCTIONS
 from feedrank.training.train import git_commit
 
 LIBRARIES = ("faiss-cpu", "grpcio", "lightgbm", "numpy", "protobuf")
@@ -49,6 +50,7 @@ class Machine:
             "kernel": platform.release(),
             "python": platform.python_version(),
             "libraries": {name: version(name) for name in LIBRARIES},
+            "kernels": INSTRUCTIONS,
             "commit": git_commit(),
             "load_before": round(self._before, 2),
             "load_after": round(os.getloadavg()[0], 2),

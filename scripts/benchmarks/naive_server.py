@@ -10,7 +10,9 @@ What it leaves out, all of it work that feedrank does: following the log (its vi
 known only to the history), filters but for what was read, one telling of a story, regions and languages, rules, pins,
 caps, diversity, exposure floors, calibration, exploration with propensities, experiments, paging, slates in the log,
 explanations, stage metrics, degraded replies, limits and deadlines. And it borrows what an afternoon does not hold:
-the store's history by user, the fold, its snapshot and the feature function.
+the store's history by user, the fold, its snapshot, and the feature function with its compiled kernels. versus_naive.py
+can take the kernels away (--naive-numpy); NumPy then keeps to the kernels' bits, which costs it some milliseconds more
+than features written for NumPy in the first place.
 """
 
 import asyncio

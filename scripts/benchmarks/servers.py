@@ -24,6 +24,14 @@ from feedrank.client import Client
 SCRIPTS = Path(__file__).parents[1]
 STOP_S = 120.0  # the snapshot of a million vectors is written at the end
 _MIB = 1024.0
+# Runs a script as if no compiler had been there at installation.
+_WITHOUT_KERNELS = """
+import runpy, sys
+sys.modules["feedrank.kernels._native"] = None
+sys.path.insert(0, sys.argv[1].rpartition("/")[0])
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,12 @@ def served(
 
 
 @contextmanager
-def naive(world: World, extra: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """naive_server.py on a world."""
-    command = [sys.executable, str(Path(__file__).with_name("naive_server.py"))]
+def naive(world: World, *, compiled: bool = True) -> Iterator[Served]:
+    """naive_server.py on a world; without `compiled`, the features it borrows are computed in NumPy."""
+    command = [sys.executable] if compiled else [sys.executable, "-c", _WITHOUT_KERNELS]
+    command += [str(Path(__file__).with_name("naive_server.py"))]
     command += ["--data-dir", str(world.data_dir), "--models-dir", str(world.models_dir)]
-    with _running(command, extra) as server:
+    with _running(command, None) as server:
         yield server
 
 

@@ -33,6 +33,7 @@ def main(
     rounds: bench.Rounds = 5,
     seconds: bench.Seconds = 10.0,
     workers: Annotated[int, typer.Option(min=1, help="Of feedrank.")] = 1,
+    naive_numpy: Annotated[bool, typer.Option(help="Without compiled kernels for the naive server.")] = False,
     precision: Annotated[float, typer.Option(min=0.001, max=1, help="Of the search for the rate held.")] = 0.05,
     cache: bench.Cache = bench.CACHE,
     plot: Annotated[Path | None, typer.Option(help="Draw latency against rate here, as SVG.", dir_okay=False)] = None,
@@ -44,7 +45,7 @@ def main(
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
     with worlds.copied(world) as copy, ExitStack() as running:
         targets = {
-            "naive": running.enter_context(servers.naive(copy)).target,
+            "naive": running.enter_context(servers.naive(copy, compiled=not naive_numpy)).target,
             "feedrank": running.enter_context(servers.served(copy, workers=workers)).target,
         }
         for number in range(rounds):
@@ -63,7 +64,7 @@ def main(
         figures_of(found),
         machine,
         json_file,
-        {"rounds": found, "items": items, "users": users, "workers": workers},
+        {"rounds": found, "items": items, "users": users, "workers": workers, "naive_numpy": naive_numpy},
     )
     if plot is not None:
         plot.write_text(drawn(found), encoding="utf-8")
