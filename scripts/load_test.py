@@ -64,6 +64,7 @@ def main(
             generator.wait_until_serving()
 
             def measure(at: float) -> Point:
+                generator.settle(requests[0], bound_ms / 1e3)
                 if warm_up:
                     generator.run(requests, due_times(at, warm_up, arrivals, seed + 1))
                 point = point_of(generator.run(requests, due_times(at, seconds, arrivals, seed)), at, seconds, bound_ms)

@@ -25,7 +25,9 @@ RANK = "/feedrank.v1.RankingService/Rank"
 HEALTH = "/grpc.health.v1.Health/Check"
 CONNECTIONS = 8  # each lands on one worker of the port: with several the load spreads
 HEAD_START_S = 0.02  # between setting the clock and the first call due
+SHED = ("RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "UNAVAILABLE")  # what a service says that has too much to do
 UNREADABLE = "UNREADABLE"  # an answer that is no RankResponse
+SETTLE_S = 10.0  # some hundred waiting calls of a slow service
 _CHECK_S = 0.05
 
 _OPTIONS: list[tuple[str, str | int]] = [
@@ -64,6 +66,18 @@ class Generator:
             raise Unavailable(
                 f"{self._target} does not serve within {timeout_s:g} s; is the service running there?"
             ) from error
+
+    def settle(self, request: bytes, within_s: float, most_s: float = SETTLE_S) -> bool:
+        """Sends single calls until one is over quickly and not shed: what an earlier load left in queues must not meet
+        the next. False where none was within `most_s`.
+        """
+        give_up = time.monotonic() + most_s
+        while time.monotonic() < give_up:
+            calls = self.run([request], np.zeros(1))
+            if calls.codes[0] not in SHED and float(calls.ended[0] - calls.sent[0]) <= within_s:
+                return True
+            time.sleep(_CHECK_S)
+        return False
 
     def run(self, requests: Sequence[bytes], due: F64) -> Calls:
         """Sends request k at due[k] seconds, (n,) ascending, and returns once all are over.

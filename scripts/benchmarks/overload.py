@@ -59,6 +59,7 @@ def main(
 
         def measure(rate: float) -> Any:
             bench.err.print(f"looking for the peak: {rate:.0f}/s", highlight=False)
+            generator.settle(requests[0], bound_ms / 1e3)
             calls = generator.run(requests, due_times(rate, seconds, Arrivals.POISSON, 1))
             return point_of(calls, rate, seconds, bound_ms)
 
@@ -66,6 +67,7 @@ def main(
         if not peak:
             raise typer.BadParameter(f"no rate is held with p99 within {bound_ms:g} ms: raise --bound-ms")
         for number in track(range(rounds), f"peak {peak:.0f}/s; rounds", console=bench.err):
+            generator.settle(requests[0], bound_ms / 1e3)
             due = stretches(peak, seconds, number)
             calls = generator.run(requests, due)
             memory = max(servers.memory_of(pid).resident for pid in server.workers())

@@ -36,7 +36,7 @@ class Ranking(rpc.RankingServiceServicer):
     def Rank(self, request: pb.RankRequest, context: grpc.ServicerContext) -> pb.RankResponse:
         self.heard.append(request)
         if request.user_id == "refused":
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "no")
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no")
         return pb.RankResponse(items=[pb.RankedItem(item_id="a")], degraded=request.user_id == "poor")
 
 
@@ -60,7 +60,7 @@ def test_one_rate_is_reported_for_people_and_machines(
     options = ["--target", target, "--rate", "50", "--seconds", "0.4", "--arrivals", "even", "--warm-up", "0"]
     done = CliRunner().invoke(script.app, [*options, "--limit", "7", "--users", str(users), "--json", str(json_file)])
     assert done.exit_code == 0, done.output
-    assert len(ranking.heard) == 20
+    assert len(ranking.heard) == 21  # one before, to see that the service is calm
     assert all((r.user_id, r.limit, r.dry_run) == ("poor", 7, True) for r in ranking.heard)
     point = json.loads(json_file.read_text(encoding="utf-8"))["points"][0]
     assert point["codes"] == {"OK": 20} and point["degraded_share"] == 1.0 and point["empty"] == 0
@@ -78,7 +78,7 @@ def test_several_rates_are_drawn_and_refusals_counted(
     done = CliRunner().invoke(script.app, [*options, "--users", str(users), "--plot", str(plot), "--json", "-"])
     assert done.exit_code == 0, done.output
     assert [p["rate"] for p in json.loads(done.stdout)["points"]] == [40.0, 80.0]
-    assert all(p["codes"]["RESOURCE_EXHAUSTED"] > 0 for p in json.loads(done.stdout)["points"])
+    assert all(p["codes"]["FAILED_PRECONDITION"] > 0 for p in json.loads(done.stdout)["points"])
     assert ET.parse(plot).getroot().tag.endswith("svg")
     assert not any(request.dry_run for request in server[0].heard)
 

@@ -111,6 +111,33 @@ def test_an_answer_that_is_no_feed_is_noted_as_such() -> None:
         assert generator.run([b""], np.zeros(1)).codes == [UNREADABLE]
 
 
+def test_settling_waits_for_the_first_quick_answer() -> None:
+    delays = iter([0.3, 0.3, 0.0])
+
+    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        time.sleep(next(delays, 0.0))
+        return TWO_ITEMS.SerializeToString()
+
+    with serving(answer) as target, Generator(target, connections=1) as generator:
+        generator.wait_until_serving(10.0)
+        assert generator.settle(b"", within_s=0.25, most_s=20.0)
+        assert next(delays, None) is None  # all three were asked for
+
+
+def test_settling_gives_up_on_a_service_that_stays_slow_or_sheds() -> None:
+    def slow(request: bytes, context: grpc.ServicerContext) -> bytes:
+        time.sleep(0.2)
+        return b""
+
+    def shedding(request: bytes, context: grpc.ServicerContext) -> bytes:
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many")
+
+    for answer in (slow, shedding):
+        with serving(answer) as target, Generator(target) as generator:
+            generator.wait_until_serving(10.0)
+            assert not generator.settle(b"", within_s=0.1, most_s=0.5)
+
+
 def test_no_calls_are_over_at_once() -> None:
     with serving(lambda request, context: b"") as target, Generator(target) as generator:
         assert generator.run([b""], np.zeros(0)).codes == []
