@@ -89,7 +89,7 @@ buf-baseline: $(BUF) ## makes the present protos/ the released contract; for rel
 check: $(STAMP) ## format, lint, types, architecture, warnings in C, stubs, contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(PY) -m mypy feedrank tests $(wildcard scripts/*.py scripts/evidence/*.py)
+	$(PY) -m mypy feedrank tests $(wildcard scripts/*.py scripts/evidence/*.py scripts/benchmarks/*.py)
 	$(BIN)/lint-imports --no-logo
 	@if command -v cc > /dev/null; then cc -fsyntax-only -std=gnu11 -O3 -Wall -Wextra -Wno-psabi -Werror \
 	  -I$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("include"))') $(KERNELS)/*.c; fi

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "feedrank"
 MAX_LINES = 300
 # Names that say nothing of what is inside.
 EMPTY_NAMES = {"utils", "util", "common", "base", "manager", "helper", "helpers", "misc"}
-OFFLINE = ("training", "analysis", "simulator", "importers", "rehearsal")  # never in a process that serves
+OFFLINE = ("training", "analysis", "simulator", "importers", "rehearsal", "loadtest")  # never in a process that serves
 TORCH = {"torch", "transformers", "sentence_transformers"}
 
 
