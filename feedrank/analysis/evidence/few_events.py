@@ -25,7 +25,7 @@ CONTROL_EVENTS = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)  # expected
 MARGIN_EVENTS = (0.5, 1.0, 3.0, 6.0, 10.0, 12.0, 16.0, 25.0, 40.0)  # the absolute margin, as events in the treatment
 CASES = len(EXPOSURES) * len(CONTROL_EVENTS) * len(MARGIN_EVENTS)
 CLUSTERS = (1.5, 2.0, 3.0)  # how often somebody who does it does it on average; geometric
-FEWEST_CLUSTERED = 2.0  # means up to this are claimed to be safe, beyond it shown
+MOST_CLAIMED = 1.5  # means up to this are claimed to be safe, beyond it shown
 PEEKED_EVENTS = (30.0, 100.0)  # the same margin, of the always-valid interval, by the last day
 CONTROL_SHARE = 0.2  # of that margin: control's rate
 AT_ONCE = 200  # experiments looked at together: some 50 MB
@@ -66,7 +66,7 @@ def clustered(count: int, slack: float = 0.0, progress: Progress = no_progress) 
             worst = max(worst, int((excess(*arms)[1] < events / exposure).sum()))
         progress(1)
         what = f"said to be within, those who do it do it {mean:g} times on average"
-        claimed = mean <= FEWEST_CLUSTERED
+        claimed = mean <= MOST_CLAIMED
         target = f"at most {TAIL}" if claimed else "(shown)"
         claims.append(rate(what, target, worst, count, 0.0, TAIL + slack if claimed else 1.0))
     return tuple(claims)

@@ -57,8 +57,7 @@ def _judge(health: Health, readings: Sequence[Reading], planned: float, final: b
         return Decision.WAIT, "a primary metric has no value yet: nobody did what it counts"
     short = max(primary, key=lambda r: r.needed - min(r.users))
     if not short.usable:
-        fewest = users_at_least(short.needed)
-        return Decision.WAIT, f"{_name(short)} needs at least {fewest:,} users an arm, and has {min(short.users):,}"
+        return Decision.WAIT, _needs(short)
     worse = [r for r in primary if r.p_adjusted < ALPHA and r.relative * r.metric.sign < 0]
     if worse:
         return Decision.STOP, f"{_name(worse[0])} got worse, {_effect(worse[0], final)}"
@@ -89,6 +88,8 @@ def _judge_better(best: Reading, stands: Sequence[tuple[Reading, Standing]], fin
 def _doubt(reading: Reading, final: bool) -> str:
     if reading.control_value != reading.control_value or reading.treatment_value != reading.treatment_value:
         return f"{_name(reading)}, a guardrail, has no value in one arm: nothing of what it counts by was seen there"
+    if not reading.usable:
+        return _needs(reading)
     return (
         f"{_name(reading)} is not shown to be within its margin of {margins(reading.metric)} ({_seen(reading, final)})"
     )
@@ -107,6 +108,11 @@ def _gain(reading: Reading, final: bool) -> Bounds:
     """The interval turned so that more is better. Comparisons with NaN are false: what is unknown is not shown."""
     low, high = reading.bounds(final)
     return (low, high) if reading.metric.sign > 0 else (-high, -low)
+
+
+def _needs(reading: Reading) -> str:
+    fewest = users_at_least(reading.needed)
+    return f"{_name(reading)} needs at least {fewest:,} users an arm, and has {min(reading.users):,}"
 
 
 def _name(reading: Reading) -> str:

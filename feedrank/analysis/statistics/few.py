@@ -27,8 +27,8 @@ from feedrank.analysis.statistics.estimate import LEVEL
 from feedrank.analysis.statistics.sequential import ALPHA
 from feedrank.types import F64, AnyArray
 
-# With 3, a difference is called too small in at most 2.5% of cases as long as those who do it do it up to twice on
-# average, and in 4.8% at three times (docs/evidence_ab.md).
+# With 3, a difference is taken for smaller than it is in at most 2.5% of cases where those who do it do it 1.5 times on
+# average, in 2.7% where they do it twice and in 4.4% where they do it three times (docs/evidence_ab.md).
 LARGEST_UNSEEN = 3.0
 SHAPE = 0.5  # of the mixture's gamma density over rates: Jeffreys' for a Poisson rate, made proper by its mean
 MOST_RATIO = 1e9  # of two rates: beyond it, unbounded
