@@ -93,7 +93,9 @@ def report_json(report: Report) -> dict[str, Any]:
             name: {"slates": c.slates, "distinct": c.distinct, "rarefied": c.rarefied, "at": c.slates_compared}
             for name, c in report.coverage.items()
         },
-        "preference": None if report.preference is None else report.preference.as_json(),
+        "preference": None
+        if report.preference is None
+        else {**report.preference.as_json(), "favoured": report.preference.favoured(report.final)},
     }
 
 
@@ -227,10 +229,14 @@ def _preferred(report: Report) -> str:
     if report.preference is None or report.health.broken:
         return _sentence("; ".join(report.health.broken) or "there is no treatment to judge")
     control, challenger = report.design.teams
-    low, high = report.preference.sequential
-    if low > 0:
-        return f"Readers prefer {challenger!r}."
-    return f"Readers prefer {control!r}." if high < 0 else "No preference is shown yet: keep running."
+    favoured = report.preference.favoured(report.final)
+    if not favoured:
+        return (
+            "At the planned end no preference is shown."
+            if report.final
+            else "No preference is shown yet: keep running."
+        )
+    return f"Readers prefer {challenger if favoured > 0 else control!r}."
 
 
 def _catalogue(report: Report) -> Section:

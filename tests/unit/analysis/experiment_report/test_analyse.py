@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from feedrank.analysis.experiment_report import Decision, Question, Report, analyse, load_definitions
 from feedrank.analysis.experiment_report.definitions import Rules
+from feedrank.analysis.experiment_report.interleaved import preference_of
 from feedrank.errors import InvalidInput, NotFound
 from feedrank.types import DAY, HOUR, SECOND, Action, Event, UserId
 from tests.experiment_shop import DEFINITION, NAME, START, Shop
@@ -307,3 +309,12 @@ def test_interleaving_gives_a_preference_by_user(shop: Shop) -> None:
     assert preference is not None
     assert (preference.challenger, preference.control, preference.neither) == (100, 100, 100)
     assert preference.mean == 0.0 and preference.sequential[0] < 0 < preference.sequential[1]
+    assert (preference.favoured(final=False), preference.favoured(final=True)) == (0, 0)
+
+
+def test_a_preference_is_shown_by_the_sign_test_at_the_planned_end_and_by_the_wider_interval_before() -> None:
+    some = preference_of(np.array([1] * 24 + [-1] * 8 + [0] * 28))
+    assert some.p_value < 0.05 and some.sequential[0] < 0
+    assert (some.favoured(final=False), some.favoured(final=True)) == (0, 1)
+    many = preference_of(np.array([-1] * 600 + [1] * 200))
+    assert (many.favoured(final=False), many.favoured(final=True)) == (-1, -1)
