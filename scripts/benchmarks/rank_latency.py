@@ -122,7 +122,8 @@ def make_model(models: Path, trees: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((20_000, len(NAMES))).astype(np.float32)
     labels = (rows[:, 0] + rows[:, 30] + rng.standard_normal(len(rows)) > 1.5).astype(int)
-    params = {"objective": "lambdarank", "num_leaves": 31, "verbose": -1, "seed": seed}
+    # One thread: on a busy machine several wait for each other, and take three times as long.
+    params = {"objective": "lambdarank", "num_leaves": 31, "verbose": -1, "num_threads": 1, "seed": seed}
     booster = lightgbm.train(params, lightgbm.Dataset(rows, labels, group=[20] * 1_000), num_boost_round=trees)
     golden = synthetic_rows(len(NAMES))
     registry = Registry(models, fingerprint_of)

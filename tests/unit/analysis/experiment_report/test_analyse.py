@@ -9,8 +9,10 @@ from feedrank.analysis.experiment_report import Decision, Question, Report, anal
 from feedrank.analysis.experiment_report.definitions import Rules
 from feedrank.analysis.experiment_report.interleaved import preference_of
 from feedrank.errors import InvalidInput, NotFound
-from feedrank.types import DAY, HOUR, SECOND, Action, Event, UserId
-from tests.experiment_shop import DEFINITION, NAME, START, Shop
+from feedrank.store import StoredSlate
+from feedrank.types import DAY, HOUR, MINUTE, SECOND, Action, Event, UserId
+from feedrank.v1 import log_pb2 as log
+from tests.experiment_shop import DEFINITION, NAME, PLACES, START, Shop
 
 END_OF = {days: START + (days - 1) * DAY + 19 * HOUR for days in range(1, 6)}  # when the last readers come
 
@@ -210,6 +212,59 @@ def test_exposures_sent_twice_count_once(shop: Shop) -> None:
     assert any("50 slates were logged again" in w for w in twice.health.warnings)
 
 
+def test_an_exposure_logged_twice_in_one_slate_counts_once(shop: Shop) -> None:
+    shop.define()
+    shop.live(300, 3, (0.1, 0.1))
+    shop.slates = [_with_every_exposure_twice(stored) for stored in shop.slates]
+    report = report_of(shop)
+    assert report.population.counts == (150, 150)
+    assert len(report.population.slates) == len(list(shop.store.slates(0, 2**62)))
+    assert report.population.left_out.crossed_units == 0 and not report.health.broken
+
+
+def _with_every_exposure_twice(stored: StoredSlate) -> StoredSlate:
+    slate = log.Slate.FromString(stored.body)
+    slate.exposures.extend(list(slate.exposures))
+    return StoredSlate(stored.request_id, stored.user_id, stored.time, slate.SerializeToString())
+
+
+def test_a_variant_the_definition_does_not_have_is_named(shop: Shop) -> None:
+    shop.define()
+    shop.live(20, 1, (0.1, 0.1))
+    shop.slate("u99", START + HOUR, "other")
+    with pytest.raises(InvalidInput, match="name variant 'other', which its definition does not have: control, new"):
+        report_of(shop)
+
+
+def test_a_program_that_stays_below_the_limit_gives_no_winner(shop: Shop) -> None:
+    """999 clicks a day are no bot by the rule; then it is the skewness that forbids a verdict."""
+    shop.define()
+    shop.live(600, 5, (0.1, 0.1))
+    for day in range(5):
+        for n in range(30):
+            time = START + day * DAY + n * MINUTE
+            request = shop.slate("eager", time, "new", request_id=f"eager{day}-{n}")
+            shop.answer("eager", time, request, range(PLACES))
+    for horizon in (0, END_OF[5]):
+        report = report_of(shop, horizon=horizon)
+        assert report.population.left_out.bots == {} and report.population.counts == (300, 301)
+        assert decision(report) is Decision.WAIT, report.verdicts
+        assert "needs at least" in report.verdicts[0].why
+
+
+def test_one_reader_who_hides_all_day_violates_no_guardrail(shop: Shop) -> None:
+    shop.define()
+    shop.live(1_000, 4, (0.08, 0.13))
+    view = next(e for e in shop.events if e.action is Action.VIEW and e.user_id == "u1")
+    for i in range(900):
+        time = view.time + i * SECOND // 100
+        event = Event(f"angry{i}", view.user_id, time, Action.HIDE, f"a{i % 10}", request_id=view.request_id)
+        shop.events.append(event)
+    report = report_of(shop, horizon=END_OF[4])
+    assert reading(report, "hides_per_view").seen == (0, 900)
+    assert "not shown to be within its margin of 25% or 0.001 (hides by views: 900 in all" in report.verdicts[0].why
+
+
 def test_a_bot_is_left_out(shop: Shop) -> None:
     shop.define()
     shop.live(400, 3, (0.1, 0.1))
@@ -303,10 +358,13 @@ def test_interleaving_gives_a_preference_by_user(shop: Shop) -> None:
         )
         clicked = [0, 1, 3, 5] if n % 3 == 0 else [2] if n % 3 == 1 else [0]
         shop.answer(f"u{n}", START + n, request, clicked)
+    request = shop.slate("bot", START, "interleaved", drafted=[1, 2] * 5, propensities=[0.5, 1.0] * 5)
+    for i in range(2_000):
+        shop.events.append(Event(f"b{i}", UserId("bot"), START + i, Action.CLICK, "a1", request_id=request))
     report = report_of(shop)
     assert not report.verdicts
     preference = report.preference
-    assert preference is not None
+    assert preference is not None and report.population.left_out.bots == {"interleaved": 1}
     assert (preference.challenger, preference.control, preference.neither) == (100, 100, 100)
     assert preference.mean == 0.0 and preference.sequential[0] < 0 < preference.sequential[1]
     assert (preference.favoured(final=False), preference.favoured(final=True)) == (0, 0)
