@@ -7,6 +7,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from feedrank.experiments.assignment import Subject, assign
@@ -58,6 +59,10 @@ class Ranking:
 
     def rank(self, view: View, call: RankCall) -> Feed:
         """The call's feed. InvalidInput for a bad page token; PipelineError if a filter failed."""
+        with self._shadows.traffic if self._shadows is not None else nullcontext():
+            return self._ranked(view, call)
+
+    def _ranked(self, view: View, call: RankCall) -> Feed:
         asked_at = self._clock()  # before anything is read of the user: an erasure from now on covers this slate
         query, page, arm = self._query(view, call)
         lane = view.lane_of(arm, call.hurried)

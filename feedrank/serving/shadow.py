@@ -1,8 +1,9 @@
 """Shadows: challengers that score what was served, off the request path, and are never served themselves.
 
 A request hands its outcome over and goes on. One thread scores it with the challenger: columns that both models read
-are taken as they are, others are computed from the same gathered columns. Who is behind drops what comes and counts it.
-Knows nothing of replies: there is no way back from here to one.
+are taken as they are, others are computed from the same gathered columns. It works one outcome at a time, in steps of
+about a millisecond, each begun in a lull between requests. Who is behind, or finds no lull, drops outcomes and counts
+them. Knows nothing of replies: there is no way back from here to one.
 """
 
 import logging
@@ -10,8 +11,10 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,12 +25,16 @@ from feedrank.pipeline.executor import Outcome
 from feedrank.serving import metrics
 from feedrank.serving.api import ShadowReport
 from feedrank.serving.lanes import Lane, Model
+from feedrank.serving.traffic import Traffic
 from feedrank.serving.trials import Trials
-from feedrank.types import F32
+from feedrank.types import F32, F64
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 BACKLOG = 8  # outcomes held: each keeps the request's gathered columns, about a megabyte
+ROWS_A_STEP = 128  # scored at once: under a millisecond for 300 trees
+PATIENCE_S = 1.0  # for a lull: a service without any has no time for challengers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +64,35 @@ class _Tally:
         return self.sums[name] / self.counts[name] if name in self.counts else math.nan
 
 
+class _NoLull(Exception):
+    """Requests followed each other without a pause for PATIENCE_S."""
+
+
+class _Steps:
+    """Runs pieces of work in lulls; `seconds` is what they took, without the waiting."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self.seconds = 0.0
+
+    def run(self, work: Callable[[], T]) -> T:
+        if not self._traffic.wait_for_lull(PATIENCE_S):
+            raise _NoLull
+        started = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
 class Shadows:
-    """A bounded queue, the one thread that drains it, and what it found."""
+    """A bounded queue, the one thread that drains it, and what it found. Requests run within `traffic`."""
 
     def __init__(self) -> None:
+        self.traffic = Traffic()
         self._queue: queue.Queue[_Job | None] = queue.Queue(BACKLOG)
         self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._dropping = threading.Lock()  # requests and the shadow thread drop
         self._thread = threading.Thread(target=self._drain, name="shadow", daemon=True)
         self._thread.start()
 
@@ -76,8 +106,7 @@ class Shadows:
             try:
                 self._queue.put_nowait(_Job(shadow.name, model, lane.pipeline.scorer.features, outcome))
             except queue.Full:
-                self._tally(shadow.name, model.version).dropped += 1
-                metrics.count_shadow_dropped(shadow.name)
+                self._drop(shadow.name, model.version)
 
     def reports(self, trials: Trials) -> tuple[ShadowReport, ...]:
         """What each challenger's comparisons come to in this process, NaN where there is none yet."""
@@ -114,12 +143,19 @@ class Shadows:
     def _tally(self, name: str, version: str) -> _Tally:
         return self._tallies.setdefault((name, version), _Tally())
 
+    def _drop(self, name: str, version: str) -> None:
+        with self._dropping:
+            self._tally(name, version).dropped += 1
+        metrics.count_shadow_dropped(name)
+
     def _drain(self) -> None:
         while (job := self._queue.get()) is not None:
-            tally = self._tally(job.name, job.model.version)
-            started = time.perf_counter()
+            tally, steps = self._tally(job.name, job.model.version), _Steps(self.traffic)
             try:
-                found = _compared(job)
+                found = _compared(job, steps)
+            except _NoLull:
+                self._drop(job.name, job.model.version)
+                continue
             except Exception:
                 log.exception("a shadow comparison failed", extra={"shadow": job.name, "model": job.model.version})
                 tally.problem = f"shadow {job.name}: {job.model.version} fails to score; see the worker's log"
@@ -130,7 +166,7 @@ class Shadows:
                     f"{job.outcome.space!r}"
                 )
                 continue
-            self._note(tally, job.name, found, time.perf_counter() - started)
+            self._note(tally, job.name, found, steps.seconds)
 
     def _note(self, tally: _Tally, name: str, found: Agreement, seconds: float) -> None:
         tally.problem = ""
@@ -142,13 +178,19 @@ class Shadows:
         metrics.observe_shadow(name, found.overlap_at_10, found.kendall_tau, found.score_drift, seconds)
 
 
-def _compared(job: _Job) -> Agreement | None:
+def _compared(job: _Job, steps: _Steps) -> Agreement | None:
     """The challenger's margins beside those served; None where it reads another vector space."""
     outcome, model = job.outcome, job.model
     if model.space not in ("", outcome.space):
         return None
-    rows = _rows(outcome, job.features, model.features)
-    return agreement(outcome.scores.columns["margin"], model.scorer.score(rows)["margin"])
+    rows = steps.run(lambda: _rows(outcome, job.features, model.features))
+    parts = [rows[first : first + ROWS_A_STEP] for first in range(0, len(rows), ROWS_A_STEP)]
+
+    def scored(part: F32) -> F64:
+        return model.scorer.score(part)["margin"]
+
+    margins = np.concatenate([steps.run(partial(scored, part)) for part in parts])
+    return steps.run(lambda: agreement(outcome.scores.columns["margin"], margins))
 
 
 def _rows(outcome: Outcome, known: Sequence[str], wanted: Sequence[str]) -> F32:

@@ -2,8 +2,9 @@
 
 Three experiments share a layer. `planted`: a trained ranker against one of noise. `equal`: the trained ranker against
 its own twin under another name. `duel`: the trained and the noise ranker draft each feed together. `ab_report.py` then
-says of each what the log says: it should find the winner of the first and the third, and none in the second. Knows
-nothing of statistics.
+says of each what the log says: it should ship the winner of the first, find none in the second, and name the preferred
+one in the third; where it does not, this ends with exit code 1. With --no-train, for a test of a minute, rankers by
+popularity and by its reverse stand for them. Knows nothing of statistics.
 """
 
 import json
@@ -12,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ import lightgbm
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 from feedrank.client import Client, RankCall
@@ -33,12 +35,15 @@ from feedrank.registry.golden import synthetic_rows
 from feedrank.settings import Settings
 from feedrank.simulator import LoggingPolicy, World, WorldSettings, respond, simulate
 from feedrank.store.sqlite import SqliteStore
-from feedrank.types import DAY, SECOND, Action, Micros
+from feedrank.types import DAY, F64, SECOND, Action, Bools, Micros
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 SCRIPTS = Path(__file__).parents[1]
 BATCH = 5_000
+ROWS = 2_000  # that rankers of noise and of popularity are fitted to
+POPULAR = ("rank_ctr_24h", "rank_clicks_24h", "rank_category_affinity")  # each 0 to 1 within a slate
+CALLERS = 2  # readers at a time
 PATIENCE_S = 60.0  # the machine may be busy: a slow answer is still one
 DAYS = 2  # of history before the experiments
 EXPERIMENTS = """
@@ -46,19 +51,19 @@ EXPERIMENTS = """
 name = "planted"
 salt = "planted-{seed}"
 layer = "ranking"
-buckets = [0, 4000]
+buckets = [0, 4500]
 variant = [
-  {{ name = "control", weight = 50, model = "{noise}" }},
-  {{ name = "better", weight = 50, model = "{trained}" }},
+  {{ name = "control", weight = 50, model = "{worse}" }},
+  {{ name = "better", weight = 50, model = "{better}" }},
 ]
 
 [[experiment]]
 name = "equal"
 salt = "equal-{seed}"
 layer = "ranking"
-buckets = [4000, 9000]
+buckets = [4500, 9000]
 variant = [
-  {{ name = "control", weight = 50, model = "{trained}" }},
+  {{ name = "control", weight = 50, model = "{better}" }},
   {{ name = "twin", weight = 50, model = "{twin}" }},
 ]
 
@@ -69,17 +74,50 @@ salt = "duel-{seed}"
 layer = "ranking"
 buckets = [9000, 10000]
 variant = [
-  {{ name = "control", model = "{noise}" }},
-  {{ name = "better", model = "{trained}" }},
+  {{ name = "control", model = "{worse}" }},
+  {{ name = "better", model = "{better}" }},
 ]
+"""
+
+# Chosen beforehand, as a team would: all of it happens on one day, so nobody can say who comes back the next.
+METRICS = """
+[[metric]]
+name = "return_next_day"
+title = "Days that are followed by another"
+numerator = "returns"
+denominator = "active_days"
+"""
+# What the few readers of a test can show of guardrails: not six hides more in 1,000 items seen, not a third less of
+# diversity, which following readers' categories takes some of.
+OF_A_TEST = """
+[[metric]]
+name = "hides_per_view"
+title = "Hides of what was seen"
+numerator = "hides"
+denominator = "views"
+direction = "down"
+role = "guardrail"
+margin = 0.25
+absolute_margin = 0.006
+
+[[metric]]
+name = "diversity"
+title = "Diversity of a slate"
+numerator = "diversity"
+denominator = "categorised"
+role = "guardrail"
+margin = 0.33
 """
 
 
 @app.command()
 def main(
-    users: Annotated[int, typer.Option(min=100, help="Simulated readers.")] = 2_000,
-    items: Annotated[int, typer.Option(min=100, help="Simulated articles.")] = 1_000,
-    feeds: Annotated[int, typer.Option(min=1, help="Feeds each reader asks for while the experiments run.")] = 2,
+    users: Annotated[int, typer.Option(min=100, help="Simulated readers.")] = 1_200,
+    items: Annotated[int, typer.Option(min=100, help="Simulated articles.")] = 600,
+    feeds: Annotated[int, typer.Option(min=1, help="Feeds each reader asks for while the experiments run.")] = 4,
+    train: Annotated[
+        bool, typer.Option(help="Train a ranker on the simulated past, or plant one by popularity.")
+    ] = True,
     workers: Annotated[int, typer.Option(min=1, help="Of the service.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the world, its readers and the salts.")] = 11,
     keep: Annotated[Path | None, typer.Option(help="Leave data and reports here.", file_okay=False)] = None,
@@ -96,26 +134,57 @@ def main(
             world = World.build(WorldSettings(users=users, items=items, days=DAYS, seed=seed, start=start))
             fill(data_dir, world, now)
         common = ["--data-dir", str(data_dir), "--models-dir", str(models)]
-        run(["train.py", *common, "--name", "trained"])
-        names = plant(models, seed)
+        registry = Registry(models, fingerprint_of)
+        if train:
+            run(["train.py", *common, "--name", "trained"])
+            names = plant_noise(registry, seed)
+        else:
+            names = plant_popular(registry, seed)
         text = EXPERIMENTS.format(seed=seed, **names)
         (data_dir / "experiments.toml").write_text(text, encoding="utf-8")
         with served([*common, "--workers", str(workers), "--no-indexer"]) as target:
-            asked, ended = drive(target, world, feeds, seed)
+            asked, empty, ended = drive(target, world, feeds, seed)
         # How many feeds each reader asks for was fixed beforehand, so their end is a planned one.
-        horizon = datetime.fromtimestamp(ended // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        figures: dict[str, Any] = {"users": users, "feeds": asked, "seed": seed, **names}
-        for experiment in ("planted", "equal", "duel"):
-            report, page = folder / f"{experiment}.json", folder / f"{experiment}.html"
-            options = ["--experiment", experiment, "--json", str(report), "--report", str(page)]
-            run(["ab_report.py", "--data-dir", str(data_dir), "--horizon", horizon, *options])
+        horizon = datetime.fromtimestamp(ended / SECOND, UTC).isoformat()
+        (folder / "metrics.toml").write_text(METRICS if train else METRICS + OF_A_TEST, encoding="utf-8")
+        common = ["--data-dir", str(data_dir), "--horizon", horizon, "--metrics", str(folder / "metrics.toml")]
+        figures: dict[str, Any] = {"users": users, "feeds": asked, "empty": empty, "seed": seed, **names}
+        for experiment in RIGHT:
+            report = folder / f"{experiment}.json"
+            page = [] if keep is None else ["--report", str(folder / f"{experiment}.html")]
+            run(["ab_report.py", *common, "--experiment", experiment, "--json", str(report), *page])
             figures[experiment] = json.loads(report.read_text(encoding="utf-8"))
-    table = Table("experiment", "what the report says")
-    for experiment in ("planted", "equal", "duel"):
-        table.add_row(experiment, summary(figures[experiment]))
+    table = Table("experiment", "what the report says", "right")
+    right = {experiment: is_right(figures[experiment]) for experiment, is_right in RIGHT.items()}
+    for experiment, so in right.items():
+        table.add_row(experiment, summary(figures[experiment]), "yes" if so else "NO")
     console.print(table)
     if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps({**figures, "right": right}, indent=2) + "\n", encoding="utf-8")
+    if not all(right.values()):
+        raise typer.Exit(1)
+
+
+def ships(report: dict[str, Any]) -> bool:
+    """Whether the planted winner is shipped at the planned end."""
+    (verdict,) = report["verdicts"].values()
+    return bool(report["final"] and verdict["decision"] == "ship")
+
+
+def finds_none(report: dict[str, Any]) -> bool:
+    """Whether of two equal ones nothing is found: neither better nor worse, nothing broken."""
+    (verdict,) = report["verdicts"].values()
+    ctr = next(r for r in report["readings"] if r["metric"] == "ctr")
+    return bool(report["final"] and verdict["decision"] == "do not ship" and ctr["p_adjusted"] > ALPHA)
+
+
+def prefers(report: dict[str, Any]) -> bool:
+    """Whether readers are shown to prefer the better one at the planned end."""
+    return bool(report["final"] and report["preference"]["favoured"] == 1)
+
+
+ALPHA = 0.05
+RIGHT: dict[str, Callable[[dict[str, Any]], bool]] = {"planted": ships, "equal": finds_none, "duel": prefers}
 
 
 def fill(data_dir: Path, world: World, now: Micros) -> None:
@@ -131,54 +200,81 @@ def fill(data_dir: Path, world: World, now: Micros) -> None:
     store.close()
 
 
-def plant(models: Path, seed: int) -> dict[str, str]:
+def plant_noise(registry: Registry, seed: int) -> dict[str, str]:
     """Registers the trained ranker's twin, and a ranker of noise over the same features. Their versions by role."""
-    registry = Registry(models, fingerprint_of)
     trained = registry.load("trained")
     features, space = trained.manifest.feature_names, trained.manifest.space
-    golden = synthetic_rows(len(features))
     rng = np.random.default_rng(seed)
-    rows = rng.standard_normal((2_000, len(features)))
-    data = lightgbm.Dataset(rows, (rng.random(2_000) < 0.3).astype(int), group=[20] * 100)
-    params = {"objective": "lambdarank", "num_leaves": 15, "verbose": -1, "num_threads": 1, "seed": seed}
-    noise = lightgbm.train(params, data, num_boost_round=30).model_to_string()
+    noise = fitted(rng.standard_normal((ROWS, len(features))), rng.random(ROWS) < 0.3, seed)
+    golden = synthetic_rows(len(features))
     return {
-        "trained": trained.reference,
+        "better": trained.reference,
         "twin": registry.publish("twin", trained.model_text, features, space, golden),
-        "noise": registry.publish("noise", noise, features, space, golden),
+        "worse": registry.publish("noise", noise, features, space, golden),
     }
 
 
-def drive(target: str, world: World, feeds: int, seed: int) -> tuple[int, Micros]:
-    """Every reader asks for feeds and answers them as the world's truth has it; how many were served, until when."""
-    rng = np.random.default_rng([seed, 99])
+def plant_popular(registry: Registry, seed: int) -> dict[str, str]:
+    """Registers a ranker by what is clicked most and by the reader's categories, its twin, and its reverse."""
+    rng = np.random.default_rng(seed)
+    rows = rng.random((ROWS, len(POPULAR)))
+    liked = rows.sum(axis=1) + 0.3 * rng.standard_normal(ROWS)
+    golden = synthetic_rows(len(POPULAR))
+
+    def publish(name: str, labels: Bools) -> str:
+        return registry.publish(name, fitted(rows, labels, seed), POPULAR, "", golden)
+
+    better = liked > np.quantile(liked, 0.7)
+    return {
+        "better": publish("popular", better),
+        "twin": publish("twin", better),
+        "worse": publish("reverse", liked < np.quantile(liked, 0.3)),
+    }
+
+
+def fitted(rows: F64, labels: Bools, seed: int) -> str:
+    """A small ranker's text."""
+    data = lightgbm.Dataset(rows, labels.astype(int), group=[20] * (len(rows) // 20))
+    params = {"objective": "lambdarank", "num_leaves": 15, "verbose": -1, "num_threads": 1, "seed": seed}
+    return lightgbm.train(params, data, num_boost_round=30).model_to_string()
+
+
+def drive(target: str, world: World, feeds: int, seed: int) -> tuple[int, int, Micros]:
+    """Every reader asks for feeds and answers them as the world's truth has it; how many were asked for, how many were
+    empty, and until when.
+
+    One reader comes once more after that end, so that the log reaches beyond it.
+    """
     read: dict[int, set[int]] = defaultdict(set)
-    served, now = 0, 0
-    with Client(target) as client:
+    order, filled = np.random.default_rng([seed, 99]), 0
+    with Client(target, connections=CALLERS) as client, Progress(transient=True) as progress:
         client.wait_until_serving()
-        for number in track(range(feeds), "sessions", transient=True):
-            for user in track(rng.permutation(len(world.user_ids)).tolist(), f"session {number + 1}", transient=True):
-                user_id, session = world.user_ids[user], f"live-{number}-{user}"
-                call = RankCall(user_id=user_id, context=world.context(user, session))
-                feed = client.rank(call, timeout_s=PATIENCE_S)
-                now = time.time_ns() // 1_000
-                slate = [item.item_id for item in feed.items]
-                answer = respond(
-                    world,
-                    rng,
-                    user_id,
-                    slate,
-                    now,
-                    request_id=feed.request_id,
-                    session_id=session,
-                    read_stories=read[user],
-                )
-                told = [replace(event, time=0) for event in answer]  # reading takes no real time here
-                client.record_events(told, timeout_s=PATIENCE_S)
-                clicked = [world.item_number(e.item_id) for e in answer if e.action is Action.CLICK]
-                read[user] |= set(world.articles.story[clicked].tolist())
-                served += 1
-    return served, now
+        bar = progress.add_task("feeds", total=feeds * len(world.user_ids) + 1)
+
+        def visit(number: int, user: int) -> bool:
+            rng = np.random.default_rng([seed, number, user])
+            user_id, session = world.user_ids[user], f"live-{number}-{user}"
+            feed = client.rank(RankCall(user_id=user_id, context=world.context(user, session)), timeout_s=PATIENCE_S)
+            progress.advance(bar)
+            now, slate = time.time_ns() // 1_000, [item.item_id for item in feed.items]
+            if not slate:  # a small world has nothing left that this reader has not seen
+                return False
+            known = {"request_id": feed.request_id, "session_id": session}
+            answer = respond(world, rng, user_id, slate, now, read_stories=read[user], **known)
+            told = [replace(event, time=0) for event in answer]  # reading takes no real time here
+            client.record_events(told, timeout_s=PATIENCE_S)
+            clicked = [world.item_number(e.item_id) for e in answer if e.action is Action.CLICK]
+            read[user] |= set(world.articles.story[clicked].tolist())
+            return True
+
+        with ThreadPoolExecutor(CALLERS) as pool:
+            for number in range(feeds):
+                users = order.permutation(len(world.user_ids)).tolist()
+                filled += sum(pool.map(visit, [number] * len(users), users))
+        ended = time.time_ns() // 1_000
+        visit(feeds, 0)
+    asked = feeds * len(world.user_ids)
+    return asked, asked - filled, ended
 
 
 def summary(report: dict[str, Any]) -> str:

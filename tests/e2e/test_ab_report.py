@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiment_shop import NAME, opened_shop
+from tests.experiment_shop import NAME, START, opened_shop
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +46,29 @@ def test_a_plan_gives_run_times(data: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"]["ctr"]["users"] > 0
     assert page.exists()
+
+
+def test_an_experiment_without_data_is_said_plainly(tmp_path: Path) -> None:
+    shop = opened_shop(tmp_path / "data")
+    shop.define()
+    shop.live(4, 1, (0.1, 0.1), before_days=1)
+    shop.slates = [s for s in shop.slates if s.time < START]
+    shop.written().close()
+    done = run("--data-dir", tmp_path / "data", "--experiment", NAME)
+    assert done.returncode == 2
+    assert "error: experiment 'ranker-7' has no data: no slate in the log was served under it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_metrics_are_refused_before_any_work(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "metrics.toml"
+    file.write_text(
+        '[[metric]]\nname = "saves"\ntitle = "Saves"\nnumerator = "clicks"\nrole = "guardrail"\nmargin = 0.1\n'
+        "absolute_margin = -1\n"
+    )
+    done = run("--data-dir", data, "--experiment", NAME, "--metrics", file)
+    assert done.returncode == 2
+    assert "metric 'saves', absolute_margin: Input should be greater than 0" in done.stderr
 
 
 def test_wrong_input_is_said_plainly(data: Path) -> None:

@@ -4,6 +4,7 @@
 """
 
 import tomllib
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -62,12 +63,15 @@ class Metric(BaseModel):
     direction: Literal["up", "down"] = "up"  # which way is better
     role: Role = Role.SECONDARY
     margin: float | None = Field(None, gt=0, lt=1)  # relative; of guardrails
+    absolute_margin: float | None = Field(None, gt=0, allow_inf_nan=False)  # in the metric's unit; of guardrails
     effect: float | None = Field(None, gt=0)  # relative: what always-valid intervals are tuned to
 
     @model_validator(mode="after")
     def _sound(self) -> "Metric":
         if (self.role is Role.GUARDRAIL) != (self.margin is not None):
             raise ValueError("a guardrail has a margin by which it may get worse, and nothing else has")
+        if self.absolute_margin is not None and self.role is not Role.GUARDRAIL:
+            raise ValueError("absolute_margin goes beside the margin of a guardrail, and with nothing else")
         return self
 
     def tuned_to(self, planned_effect: float) -> float:
@@ -139,9 +143,17 @@ def load_definitions(extension: Path | None = None) -> Definitions:
         raise InvalidInput(f"--metrics {extension}: is not valid TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ", ".join(map(str, first["loc"]))
+        where = ", ".join(_place(first["loc"], _merged(shipped, given)["metric"]))
         message = first["msg"].removeprefix("Value error, ")
         raise InvalidInput(f"--metrics {extension}: {where + ': ' if where else ''}{message}") from error
+
+
+def _place(loc: tuple[int | str, ...], metrics: Sequence[Any]) -> list[str]:
+    """Where something is wrong, a metric by its name rather than by its number."""
+    match loc:
+        case ("metric", int(n), *rest) if isinstance(metrics[n], dict) and "name" in metrics[n]:
+            return [f"metric {metrics[n]['name']!r}", *map(str, rest)]
+    return list(map(str, loc))
 
 
 def _merged(shipped: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
 from feedrank.analysis.experiment_report.breakdown import Day
@@ -16,7 +17,8 @@ MOST_SHOWN = 1.5  # times the widest interval of a metric with users enough; wid
 def effects(labels: Sequence[str], readings: Sequence[Reading], final: bool) -> go.Figure:
     """Relative effects with their intervals, one a line: always-valid ones thin, fixed-horizon ones thick."""
     figure = go.Figure()
-    known = [(label, r) for label, r in zip(labels, readings, strict=True) if r.relative == r.relative]
+    pairs = zip(labels, readings, strict=True)
+    known = [(label, r) for label, r in pairs if np.isfinite([r.relative, *r.fixed, *r.sequential]).all()]
     for i, (label, r) in enumerate(known):
         for (low, high), width, name, colour in (
             (r.sequential, 2, "always valid", SKY),
@@ -41,7 +43,7 @@ def effects(labels: Sequence[str], readings: Sequence[Reading], final: bool) -> 
         )
     figure.add_vline(x=0, line_color=MUTED, line_dash="dot")
     figure.update_layout(height=130 + 34 * len(known), xaxis_title="relative effect", xaxis_tickformat="+.0%")
-    bounds = [abs(x) for _, r in known if r.enough for x in (*r.sequential, *r.fixed) if x == x]
+    bounds = [abs(x) for _, r in known if r.enough and r.seen is None for x in (*r.sequential, *r.fixed)]
     if bounds:
         widest = MOST_SHOWN * max(bounds)
         figure.update_xaxes(range=[-widest, widest], autorange=False)

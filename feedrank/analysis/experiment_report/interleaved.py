@@ -11,6 +11,7 @@ import polars as pl
 from scipy import stats
 
 from feedrank.analysis.statistics import half_width, mixture_variance, planned_se
+from feedrank.analysis.statistics.sequential import ALPHA
 from feedrank.types import I64, Action
 
 PLANNED_PREFERENCE = 0.05  # the mean preference that the always-valid interval is tuned to
@@ -26,6 +27,15 @@ class Preference:
     mean: float  # in -1..1, above 0 where the challenger is preferred
     sequential: tuple[float, float]  # always valid
     p_value: float  # sign test, for one look
+
+    def favoured(self, final: bool) -> int:
+        """Whom readers are shown to prefer: 1 the challenger, -1 the control, 0 neither. At the end planned beforehand
+        (`final`) the sign test decides, else the always-valid interval.
+        """
+        if final:
+            return int(np.sign(self.challenger - self.control)) if self.p_value < ALPHA else 0
+        low, high = self.sequential
+        return int(low > 0) - int(high < 0)
 
     def as_json(self) -> dict[str, object]:
         """For machines."""

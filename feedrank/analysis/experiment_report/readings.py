@@ -3,39 +3,48 @@
 Knows nothing of verdicts or of pages.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from feedrank.analysis.experiment_report.definitions import Metric
+from feedrank.analysis.experiment_report.definitions import Metric, Role
 from feedrank.analysis.experiment_report.ledger import Ledger
 from feedrank.analysis.statistics import (
     Correction,
     Difference,
     Moments,
+    Tally,
     adjusted,
     compare,
+    excess,
+    excess_always,
     half_width,
     influence,
     mixture_variance,
     p_value,
     planned_se,
+    relative_excess,
     skewness,
     users_at_least,
     users_needed,
 )
+from feedrank.analysis.statistics.checks import FEWEST_USERS
 from feedrank.types import F64, Bools
 
 Bounds = tuple[float, float]
+UNKNOWN = float("nan")
+ANY_SCALE = 1.0  # what always-valid intervals of few events are tuned to where no absolute margin says what matters
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One metric of one treatment against the control. Effects and intervals are relative, but for `effect`.
+    """One metric of one treatment against the control. `relative`, `fixed` and `sequential` are shares of control's
+    value; `effect` and the intervals named after it are in the metric's unit.
 
     `fixed` is right for one look at a time chosen beforehand, `sequential` for any number of looks. NaN where the
-    metric has no value.
+    metric has no value. A guardrail on something that few users did (`seen`) has its intervals from counts, and no p.
     """
 
     metric: Metric
@@ -46,22 +55,25 @@ class Reading:
     relative: float
     fixed: Bounds
     sequential: Bounds
+    effect_fixed: Bounds
+    effect_sequential: Bounds
     p_fixed: float
     p_sequential: float
     reduction: float  # of the variance, by CUPED
     users: tuple[int, int]  # control, treatment
     needed: int  # users an arm for the normal approximation
-    p_adjusted: float = float("nan")  # of the test that decides, within the metric's role
+    seen: tuple[int, int] | None = None  # events in control and treatment, where counts decide
+    p_adjusted: float = UNKNOWN  # of the test that decides, within the metric's role
 
     @property
     def enough(self) -> bool:
         """Whether there are users enough for intervals to be taken at their word; the report warns of it if not."""
-        return min(self.users) >= self.needed
+        return self.seen is not None or min(self.users) >= self.needed
 
     @property
     def usable(self) -> bool:
         """Whether there are users enough for a verdict."""
-        return min(self.users) >= users_at_least(self.needed)
+        return self.seen is not None or min(self.users) >= users_at_least(self.needed)
 
     @property
     def silent(self) -> bool:
@@ -72,24 +84,31 @@ class Reading:
         """The interval that decides: fixed-horizon at the end planned beforehand, else always-valid."""
         return self.fixed if final else self.sequential
 
+    def effect_bounds(self, final: bool) -> Bounds:
+        """The same in the metric's unit."""
+        return self.effect_fixed if final else self.effect_sequential
+
     def as_json(self) -> dict[str, object]:
-        """For machines."""
+        """For machines; null is what is not known, or an end that is unbounded."""
         return {
             "metric": self.metric.name,
             "role": self.metric.role.value,
             "treatment": self.treatment,
-            "control_value": self.control_value,
-            "treatment_value": self.treatment_value,
-            "effect": self.effect,
-            "relative": self.relative,
-            "fixed": list(self.fixed),
-            "sequential": list(self.sequential),
-            "p_fixed": self.p_fixed,
-            "p_sequential": self.p_sequential,
-            "p_adjusted": self.p_adjusted,
-            "variance_reduction": self.reduction,
+            "control_value": _known(self.control_value),
+            "treatment_value": _known(self.treatment_value),
+            "effect": _known(self.effect),
+            "relative": _known(self.relative),
+            "fixed": [_known(x) for x in self.fixed],
+            "sequential": [_known(x) for x in self.sequential],
+            "effect_fixed": [_known(x) for x in self.effect_fixed],
+            "effect_sequential": [_known(x) for x in self.effect_sequential],
+            "p_fixed": _known(self.p_fixed),
+            "p_sequential": _known(self.p_sequential),
+            "p_adjusted": _known(self.p_adjusted),
+            "variance_reduction": _known(self.reduction),
             "users": list(self.users),
             "users_needed": self.needed,
+            "events_seen": None if self.seen is None else list(self.seen),
         }
 
 
@@ -117,25 +136,28 @@ def read(
         return None
     difference = compare(Moments.of(control), Moments.of(treated))
     tuned_to = metric.tuned_to(planned_effect)
-    mixture = mixture_variance(planned_se(tuned_to))
-    half = float(half_width(difference.relative_se, mixture))
-    relative = float(difference.relative)
-    low, high = difference.relative_interval()
-    return Reading(
+    half = float(half_width(difference.relative_se, mixture_variance(planned_se(tuned_to))))
+    material = metric.absolute_margin or tuned_to * difference.control.value
+    effect_half = float(half_width(difference.se, mixture_variance(planned_se(material))))
+    relative, effect = float(difference.relative), float(difference.effect)
+    reading = Reading(
         metric,
         treatment,
         float(difference.control.value),
         float(difference.treatment.value),
-        float(difference.effect),
+        effect,
         relative,
-        (float(low), float(high)),
+        _bounds(difference.relative_interval()),
         (relative - half, relative + half),
+        _bounds(difference.interval()),
+        (effect - effect_half, effect + effect_half),
         float(difference.p_value()),
         float(_always_valid_p(difference, tuned_to)),
         float(difference.reduction),
         (len(control), len(treated)),
         max(_needed(control), _needed(treated)),
     )
+    return _counted(reading, control, treated) if metric.role is Role.GUARDRAIL else reading
 
 
 def with_adjusted(readings: Sequence[Reading], final: bool, correction: Correction) -> tuple[Reading, ...]:
@@ -154,6 +176,50 @@ def _always_valid_p(difference: Difference, tuned_to: float) -> F64:
         return difference.p_value()
     mixture = mixture_variance(planned_se(tuned_to * difference.control.value))
     return p_value(difference.effect, difference.se, mixture)
+
+
+def _counted(reading: Reading, control: F64, treated: F64) -> Reading:
+    """The same with intervals from counts, without covariates, where fewer than FEWEST_USERS users of an arm did it:
+    what no normal approximation is taken at its word for.
+    """
+    arms = (control, treated)
+    doers = min(int((arm[:, 0] > 0).sum()) for arm in arms)
+    if doers >= FEWEST_USERS or any((arm[:, 0] < 0).any() or not arm[:, 1].any() for arm in arms):
+        return reading
+    c, t = (Tally.of(arm) for arm in arms)
+    scale = reading.metric.absolute_margin or ANY_SCALE
+
+    def fixed(ratio: float) -> Bounds:
+        return _bounds(excess(c, t, ratio))
+
+    def always(ratio: float) -> Bounds:
+        return _bounds(excess_always(c, t, scale, ratio))
+
+    effect = float(t.rate - c.rate)
+    return replace(
+        reading,
+        control_value=float(c.rate),
+        treatment_value=float(t.rate),
+        effect=effect,
+        relative=effect / float(c.rate) if c.rate > 0 else UNKNOWN,
+        fixed=relative_excess(fixed),
+        sequential=relative_excess(always),
+        effect_fixed=fixed(1.0),
+        effect_sequential=always(1.0),
+        p_fixed=UNKNOWN,
+        p_sequential=UNKNOWN,
+        reduction=0.0,
+        seen=(round(float(c.events)), round(float(t.events))),
+    )
+
+
+def _bounds(interval: tuple[F64, F64]) -> Bounds:
+    low, high = interval
+    return float(low), float(high)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _needed(columns: F64) -> int:

@@ -3,12 +3,15 @@
 Knows nothing of how it came about.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feedrank.analysis.experiment_report.analyse import Report
+from feedrank.analysis.experiment_report.definitions import Role
 from feedrank.analysis.experiment_report.figures import effects, over_time
-from feedrank.analysis.experiment_report.readings import Bounds, Reading
+from feedrank.analysis.experiment_report.guardrails import margins, standing
+from feedrank.analysis.experiment_report.readings import Bounds, Reading, of_role
 from feedrank.analysis.experiment_report.verdict import Decision, Verdict
 from feedrank.analysis.page import NOTHING, Block, Callout, Cell, Page, Plot, Section, Status, Table, Text
 from feedrank.training.times import format_time
@@ -90,7 +93,9 @@ def report_json(report: Report) -> dict[str, Any]:
             name: {"slates": c.slates, "distinct": c.distinct, "rarefied": c.rarefied, "at": c.slates_compared}
             for name, c in report.coverage.items()
         },
-        "preference": None if report.preference is None else report.preference.as_json(),
+        "preference": None
+        if report.preference is None
+        else {**report.preference.as_json(), "favoured": report.preference.favoured(report.final)},
     }
 
 
@@ -140,6 +145,9 @@ def _of_treatment(report: Report, treatment: str) -> list[Section]:
         "p values: Holm over primary metrics, Benjamini-Hochberg over the rest; of the test that decides.",
     )
     sections = [Section(f"Metrics: {treatment}", [Plot(effects(names, readings, report.final), caption), table])]
+    guardrails = of_role(readings, Role.GUARDRAIL)
+    if guardrails:
+        sections.append(Section(f"Guardrails: {treatment}", _guardrails(guardrails, report.final)))
     days = report.days[treatment]
     if days:
         what = f"{report.primary.title}, {treatment} against {control}, as each day's report would have given it."
@@ -158,21 +166,44 @@ def _of_treatment(report: Report, treatment: str) -> list[Section]:
     return sections
 
 
+def _guardrails(readings: Sequence[Reading], final: bool) -> list[Block]:
+    rows: list[tuple[Cell, ...]] = [
+        (
+            r.metric.title,
+            margins(r.metric),
+            "many" if r.seen is None else " : ".join(f"{n:,}" for n in r.seen),
+            _interval(r.bounds(final)),
+            "{:+.3g} to {:+.3g}".format(*r.effect_bounds(final)),
+            standing(r, final).value,
+        )
+        for r in readings
+    ]
+    text = (
+        "A guardrail holds if it is shown to be worse by less than its relative margin, or than its absolute one, in "
+        "the metric's unit. Where few users did something, the counts in control and treatment decide, not a normal "
+        "approximation."
+    )
+    columns = ("metric", "may get worse by", "seen", "effect, 95%", "effect in its unit, 95%", "it")
+    return [Text(text), Table(columns, rows)]
+
+
 def _row(r: Reading) -> tuple[Cell, ...]:
     return (
         r.metric.title,
-        r.metric.role.value if r.metric.margin is None else f"{r.metric.role.value}, {r.metric.margin:.0%}",
+        r.metric.role.value if r.metric.role is not Role.GUARDRAIL else f"{r.metric.role.value}, {margins(r.metric)}",
         f"{r.control_value:.4g}",
         f"{r.treatment_value:.4g}",
         _percent(r.relative),
         _interval(r.fixed),
         _interval(r.sequential),
-        f"{r.p_adjusted:.3g}",
+        f"{r.p_adjusted:.3g}" if r.p_adjusted == r.p_adjusted else NOTHING,
         f"{r.reduction:.0%}",
     )
 
 
 def _percent(share: float) -> str:
+    if share == math.inf:
+        return "any"
     return f"{share:+.1%}" if share == share else NOTHING
 
 
@@ -198,10 +229,14 @@ def _preferred(report: Report) -> str:
     if report.preference is None or report.health.broken:
         return _sentence("; ".join(report.health.broken) or "there is no treatment to judge")
     control, challenger = report.design.teams
-    low, high = report.preference.sequential
-    if low > 0:
-        return f"Readers prefer {challenger!r}."
-    return f"Readers prefer {control!r}." if high < 0 else "No preference is shown yet: keep running."
+    favoured = report.preference.favoured(report.final)
+    if not favoured:
+        return (
+            "At the planned end no preference is shown."
+            if report.final
+            else "No preference is shown yet: keep running."
+        )
+    return f"Readers prefer {challenger if favoured > 0 else control!r}."
 
 
 def _catalogue(report: Report) -> Section:

@@ -97,6 +97,10 @@ def test_what_one_worker_records_every_worker_follows_and_a_new_one_finds(bench:
         (text("news@20260101T000000000000-00000000"), "variant 'new' model"),
         ("[[experiment]]\nname='a'", "experiment 'a', salt: Field required"),
         (
+            text("news@20260101T000000000000-00000000").replace('"a"', '"b"').replace('"one"', '"two"'),
+            "experiment 'b', variant 'new' names a model that is not registered",
+        ),
+        (
             text() + '[[shadow]]\nname="s"\nmodel="news@20260101T000000000000-00000000"',
             "shadow 's' names a model that is not registered",
         ),

@@ -100,9 +100,9 @@ def test_who_is_behind_drops_and_no_reply_waits_or_changes(open_worker, monkeypa
     gate = threading.Event()
     compared = shadow._compared
 
-    def slowly(job):
+    def slowly(job, steps):
         gate.wait(30)
-        return compared(job)
+        return compared(job, steps)
 
     monkeypatch.setattr(shadow, "_compared", slowly)
     worker = open_worker(shadowed())
@@ -121,8 +121,46 @@ def test_who_is_behind_drops_and_no_reply_waits_or_changes(open_worker, monkeypa
     wait_for(lambda: worker.status().shadows[0].compared == shadow.BACKLOG + 1)
 
 
+def test_every_step_waits_for_a_lull_and_is_small(open_worker, monkeypatch):
+    """Parts of ten rows score 30 alike: what a step may take does not change what is found."""
+    monkeypatch.setattr(shadow, "ROWS_A_STEP", 10)
+    worker = open_worker(shadowed())
+    waited = []
+    wait = worker._shadows.traffic.wait_for_lull
+
+    def noted(timeout_s):
+        waited.append(timeout_s)
+        return wait(timeout_s)
+
+    monkeypatch.setattr(worker._shadows.traffic, "wait_for_lull", noted)
+    worker.rank(RankCall(limit=5))
+    wait_for(lambda: worker.status().shadows[0].compared == 1)
+    assert waited == [shadow.PATIENCE_S] * 5  # rows, three parts, agreement
+    assert worker.status().shadows[0].overlap_at_10 == 1.0
+
+
+def test_no_challenger_works_while_a_request_is_answered(open_worker, monkeypatch):
+    monkeypatch.setattr(shadow, "PATIENCE_S", 0.05)
+    touched = []
+    rows = shadow._rows
+
+    def noted(*args):
+        touched.append(args)
+        return rows(*args)
+
+    monkeypatch.setattr(shadow, "_rows", noted)
+    worker = open_worker(shadowed())
+    with worker._shadows.traffic:  # a request that takes long
+        worker.rank(RankCall(limit=5))
+        wait_for(lambda: worker.status().shadows[0].dropped == 1)
+        assert not touched and worker.status().shadows[0].compared == 0
+    worker.rank(RankCall(limit=5))
+    wait_for(lambda: worker.status().shadows[0].compared == 1)
+    assert len(touched) == 1
+
+
 def test_a_challenger_that_fails_is_told_and_serving_goes_on(open_worker, monkeypatch):
-    def fails(job):
+    def fails(job, steps):
         raise ValueError("a bad challenger")
 
     monkeypatch.setattr(shadow, "_compared", fails)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from feedrank.analysis.evidence import aa, coverage, interleaving, peeking, planted, simulated_policies
+from feedrank.analysis.evidence import aa, coverage, few_events, interleaving, peeking, planted, simulated_policies
 from feedrank.analysis.evidence.claims import Claim, rate
 from feedrank.analysis.evidence.visits import Metric, draw
 
@@ -98,3 +98,13 @@ def test_a_rate_has_its_exact_interval() -> None:
     claim = rate("heads", "0.5", 3, 10, 0.4, 0.6)
     assert (claim.low, claim.high) == pytest.approx((0.0667, 0.6525), abs=1e-4)
     assert not claim.holds
+
+
+def test_a_guardrail_at_its_margin_is_said_to_hold_or_broken_as_seldom_as_it_says() -> None:
+    claims = few_events.exact((0.25, 4.0), (0.3, 10.0))
+    assert [c for c in claims if not 0.0 < c.measured <= few_events.TAIL] == []
+    once, twice, thrice = few_events.clustered(500)
+    assert once.measured <= band(few_events.TAIL, 500)[1]
+    assert thrice.measured > twice.measured > once.measured  # beyond what LARGEST_UNSEEN allows for
+    for claim in few_events.peeked(100)[::2]:
+        assert claim.measured <= band(0.05, 100)[1]

@@ -2,12 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from feedrank.analysis.experiment_report import Decision, Question, Report, analyse, load_definitions
+from feedrank.analysis.experiment_report.definitions import Rules
+from feedrank.analysis.experiment_report.interleaved import preference_of
 from feedrank.errors import InvalidInput, NotFound
-from feedrank.types import DAY, HOUR, SECOND, Action, Event, UserId
-from tests.experiment_shop import DEFINITION, NAME, START, Shop
+from feedrank.store import StoredSlate
+from feedrank.types import DAY, HOUR, MINUTE, SECOND, Action, Event, UserId
+from feedrank.v1 import log_pb2 as log
+from tests.experiment_shop import DEFINITION, NAME, PLACES, START, Shop
+
+END_OF = {days: START + (days - 1) * DAY + 19 * HOUR for days in range(1, 6)}  # when the last readers come
 
 
 def report_of(shop: Shop, **more: Any) -> Report:
@@ -79,6 +86,80 @@ def test_a_guardrail_beyond_its_margin_stops_a_winner(shop: Shop) -> None:
     assert "“Hides of what was seen” got worse by more than 25%" in report.verdicts[0].why
 
 
+def hide(shop: Shop, *users: int, times: int = 1) -> None:
+    """The first items a reader saw, hidden, each in a view of its own."""
+    for user in users:
+        views = [e for e in shop.events if e.action is Action.VIEW and e.user_id == f"u{user}"][:times]
+        for e in views:
+            event = Event(f"{e.event_id}:hide", e.user_id, e.time + SECOND, Action.HIDE, "a1", request_id=e.request_id)
+            shop.events.append(event)
+
+
+def test_a_single_hide_does_not_stop_a_winner_whose_margin_it_cannot_reach(shop: Shop) -> None:
+    shop.define()
+    shop.live(1_000, 5, (0.08, 0.13))
+    hide(shop, 1)
+    for final in (False, True):
+        report = report_of(shop, horizon=END_OF[5] if final else 0)
+        hides = reading(report, "hides_per_view")
+        assert report.final is final
+        assert decision(report) is Decision.SHIP, report.verdicts
+        assert hides.seen == (0, 1) and hides.relative != hides.relative and hides.p_adjusted != hides.p_adjusted
+        assert hides.bounds(final)[1] > 0.25 > 0.001 > hides.effect_bounds(final)[1] > 0
+        assert "within its margin (hides by views: 1 in all, at most +0.000" in report.verdicts[0].why
+
+
+def test_few_hides_among_few_views_are_not_shown_to_be_harmless(shop: Shop) -> None:
+    shop.define()
+    shop.live(500, 2, (0.06, 0.3))
+    hide(shop, 1)
+    tuned = load_definitions().model_copy(update={"rules": Rules(planned_effect=1.0)})
+    running = analyse(shop.written(), Question(NAME), tuned)
+    assert decision(running) is Decision.WAIT
+    assert (
+        "“Hides of what was seen” is not shown to be within its margin of 25% or 0.001 (hides by views: 1 in all, at "
+        "most +0.00"
+    ) in running.verdicts[0].why
+    assert decision(report_of(shop, horizon=END_OF[2])) is Decision.STOP
+
+
+def test_few_hides_that_are_all_in_one_variant_stop_it(shop: Shop) -> None:
+    shop.define()
+    shop.live(500, 2, (0.06, 0.3))
+    hide(shop, *range(1, 120, 2))
+    report = report_of(shop, horizon=END_OF[2])
+    assert decision(report) is Decision.STOP
+    assert "got worse by more than 25% and 0.001, hides by views: 60 in all, at least +0.0" in report.verdicts[0].why
+
+
+def test_many_hides_are_within_the_absolute_margin_by_the_normal_interval(shop: Shop) -> None:
+    """A team that allows three hides in a hundred more: a third more hides is more than 25%, and immaterial."""
+    shop.define()
+    shop.live(1_000, 4, (0.08, 0.13))
+    hide(shop, *range(0, 1_000, 4), *range(1, 1_000, 4), times=3)
+    hide(shop, *range(3, 300, 4), times=4)
+    definitions = load_definitions()
+    metrics = [
+        m.model_copy(update={"absolute_margin": 0.03}) if m.name == "hides_per_view" else m for m in definitions.metric
+    ]
+    allowing = definitions.model_copy(update={"metric": tuple(metrics)})
+    report = analyse(shop.written(), Question(NAME, horizon=END_OF[4]), allowing)
+    hides = reading(report, "hides_per_view")
+    assert hides.seen is None and hides.relative > 0.25
+    assert decision(report) is Decision.SHIP, report.verdicts
+    strict = analyse(shop.store, Question(NAME, horizon=END_OF[4]), definitions)
+    assert decision(strict) is Decision.STOP
+
+
+def test_a_guardrail_without_a_value_does_not_hold(shop: Shop) -> None:
+    """On its first day nobody knows who will come back."""
+    shop.define()
+    shop.live(1_400, 1, (0.05, 0.3))
+    report = report_of(shop, horizon=END_OF[1])
+    assert decision(report) is Decision.STOP
+    assert "“Days that are followed by another”, a guardrail, has no value in one arm" in report.verdicts[0].why
+
+
 def test_too_few_users_are_not_taken_at_their_word(shop: Shop) -> None:
     shop.define()
     shop.live(60, 3, (0.02, 0.6))
@@ -129,6 +210,59 @@ def test_exposures_sent_twice_count_once(shop: Shop) -> None:
     assert twice.population.left_out.duplicated_slates == 50
     assert [r.effect for r in twice.readings] == pytest.approx([r.effect for r in once.readings], nan_ok=True)
     assert any("50 slates were logged again" in w for w in twice.health.warnings)
+
+
+def test_an_exposure_logged_twice_in_one_slate_counts_once(shop: Shop) -> None:
+    shop.define()
+    shop.live(300, 3, (0.1, 0.1))
+    shop.slates = [_with_every_exposure_twice(stored) for stored in shop.slates]
+    report = report_of(shop)
+    assert report.population.counts == (150, 150)
+    assert len(report.population.slates) == len(list(shop.store.slates(0, 2**62)))
+    assert report.population.left_out.crossed_units == 0 and not report.health.broken
+
+
+def _with_every_exposure_twice(stored: StoredSlate) -> StoredSlate:
+    slate = log.Slate.FromString(stored.body)
+    slate.exposures.extend(list(slate.exposures))
+    return StoredSlate(stored.request_id, stored.user_id, stored.time, slate.SerializeToString())
+
+
+def test_a_variant_the_definition_does_not_have_is_named(shop: Shop) -> None:
+    shop.define()
+    shop.live(20, 1, (0.1, 0.1))
+    shop.slate("u99", START + HOUR, "other")
+    with pytest.raises(InvalidInput, match="name variant 'other', which its definition does not have: control, new"):
+        report_of(shop)
+
+
+def test_a_program_that_stays_below_the_limit_gives_no_winner(shop: Shop) -> None:
+    """999 clicks a day are no bot by the rule; then it is the skewness that forbids a verdict."""
+    shop.define()
+    shop.live(600, 5, (0.1, 0.1))
+    for day in range(5):
+        for n in range(30):
+            time = START + day * DAY + n * MINUTE
+            request = shop.slate("eager", time, "new", request_id=f"eager{day}-{n}")
+            shop.answer("eager", time, request, range(PLACES))
+    for horizon in (0, END_OF[5]):
+        report = report_of(shop, horizon=horizon)
+        assert report.population.left_out.bots == {} and report.population.counts == (300, 301)
+        assert decision(report) is Decision.WAIT, report.verdicts
+        assert "needs at least" in report.verdicts[0].why
+
+
+def test_one_reader_who_hides_all_day_violates_no_guardrail(shop: Shop) -> None:
+    shop.define()
+    shop.live(1_000, 4, (0.08, 0.13))
+    view = next(e for e in shop.events if e.action is Action.VIEW and e.user_id == "u1")
+    for i in range(900):
+        time = view.time + i * SECOND // 100
+        event = Event(f"angry{i}", view.user_id, time, Action.HIDE, f"a{i % 10}", request_id=view.request_id)
+        shop.events.append(event)
+    report = report_of(shop, horizon=END_OF[4])
+    assert reading(report, "hides_per_view").seen == (0, 900)
+    assert "not shown to be within its margin of 25% or 0.001 (hides by views: 900 in all" in report.verdicts[0].why
 
 
 def test_a_bot_is_left_out(shop: Shop) -> None:
@@ -224,9 +358,21 @@ def test_interleaving_gives_a_preference_by_user(shop: Shop) -> None:
         )
         clicked = [0, 1, 3, 5] if n % 3 == 0 else [2] if n % 3 == 1 else [0]
         shop.answer(f"u{n}", START + n, request, clicked)
+    request = shop.slate("bot", START, "interleaved", drafted=[1, 2] * 5, propensities=[0.5, 1.0] * 5)
+    for i in range(2_000):
+        shop.events.append(Event(f"b{i}", UserId("bot"), START + i, Action.CLICK, "a1", request_id=request))
     report = report_of(shop)
     assert not report.verdicts
     preference = report.preference
-    assert preference is not None
+    assert preference is not None and report.population.left_out.bots == {"interleaved": 1}
     assert (preference.challenger, preference.control, preference.neither) == (100, 100, 100)
     assert preference.mean == 0.0 and preference.sequential[0] < 0 < preference.sequential[1]
+    assert (preference.favoured(final=False), preference.favoured(final=True)) == (0, 0)
+
+
+def test_a_preference_is_shown_by_the_sign_test_at_the_planned_end_and_by_the_wider_interval_before() -> None:
+    some = preference_of(np.array([1] * 24 + [-1] * 8 + [0] * 28))
+    assert some.p_value < 0.05 and some.sequential[0] < 0
+    assert (some.favoured(final=False), some.favoured(final=True)) == (0, 1)
+    many = preference_of(np.array([-1] * 600 + [1] * 200))
+    assert (many.favoured(final=False), many.favoured(final=True)) == (-1, -1)

@@ -1,5 +1,6 @@
 """The parts of a report against brute force: diversity, coverage, quantities by day, definitions, plans."""
 
+import json
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ from feedrank.analysis.statistics import spread_of_both
 from feedrank.errors import InvalidInput
 from feedrank.types import DAY, HOUR, MINUTE, Action, Event, UserId
 from tests.experiment_shop import NAME, START, Shop
+
+GUARDRAIL = '[[metric]]\nname = "g"\ntitle = "G"\nnumerator = "clicks"\nrole = "guardrail"\nmargin = 0.1\n'
 
 
 @settings(max_examples=15)
@@ -119,6 +122,19 @@ def test_a_team_adds_and_replaces_metrics(tmp_path: Path) -> None:
         ('[quantity.q]\nof = "slates"\nmeasure = "value"\n', "measure 'value' of slates is none of"),
         ('[[metric]]\nname = "g"\ntitle = "G"\nnumerator = "clicks"\nrole = "guardrail"\n', "a guardrail has a margin"),
         ("[[metric]\n", "is not valid TOML"),
+        (GUARDRAIL + "absolute_margin = 0\n", "metric 'g', absolute_margin: Input should be greater than 0"),
+        (GUARDRAIL + "absolute_margin = -0.1\n", "metric 'g', absolute_margin: Input should be greater than 0"),
+        (GUARDRAIL + "absolute_margin = inf\n", "metric 'g', absolute_margin: Input should be a finite number"),
+        (GUARDRAIL + 'absolute_margin = "much"\n', "metric 'g', absolute_margin: Input should be a valid number"),
+        (GUARDRAIL + "absolute = 0.1\n", "metric 'g', absolute: Extra inputs are not permitted"),
+        (
+            '[[metric]]\nname = "g"\ntitle = "G"\nnumerator = "clicks"\nabsolute_margin = 0.1\n',
+            "metric 'g': absolute_margin goes beside the margin of a guardrail",
+        ),
+        (
+            '[[metric]]\nname = "g"\ntitle = "G"\nnumerator = "clicks"\nrole = "guardrail"\nabsolute_margin = 0.1\n',
+            "metric 'g': a guardrail has a margin",
+        ),
     ],
 )
 def test_wrong_definitions_are_said_plainly(tmp_path: Path, toml: str, message: str) -> None:
@@ -173,3 +189,7 @@ def test_the_report_is_written_for_people_and_machines(shop: Shop) -> None:
     assert {r["metric"] for r in values["readings"]} == {m.name for m in load_definitions().metric}
     assert {s["value"] for s in values["segments"]["new"]} >= {"desktop", "mobile"}
     assert values["verdicts"]["new"]["decision"] in ("ship", "do not ship", "keep running")
+    hides = next(r for r in values["readings"] if r["metric"] == "hides_per_view")
+    assert hides["events_seen"] == [0, 0] and hides["fixed"] == [-1.0, None] and hides["p_fixed"] is None
+    assert "25% or 0.001" in page and "0 : 0" in page
+    json.dumps(values, allow_nan=False)
