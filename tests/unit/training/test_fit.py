@@ -44,6 +44,16 @@ def auc(data: Dataset, model_text: str, features: tuple[str, ...]) -> float:
     return evaluate(data.labels, margins(data, LightGBMScorer(model_text, features)), data.offsets).auc
 
 
+def test_lambdas_are_normalized_only_where_asked() -> None:
+    """LightGBM's own default is to normalize; what a manifest says must be what was done."""
+    for normalized in (False, True):
+        params = replace(QUICK, normalized=normalized)
+        assert params.lightgbm(10, ("good",))["lambdarank_norm"] is normalized
+        assert params.as_json()["normalized"] is normalized
+    texts = {fit(dataset(200), ("good", "noise"), replace(QUICK, normalized=n)).model_text for n in (False, True)}
+    assert len(texts) == 2
+
+
 def test_the_order_that_is_there_is_found() -> None:
     features = ("noise", "good")
     rounds: list[int] = []
