@@ -81,7 +81,10 @@ def variants(features: Sequence[str], params: FitParams) -> list[Variant]:
         *others,
         Variant("good reads worth two clicks", names, replace(params, gains=(0.0, 0.0, 0.0, 1.0, 2.0))),
         Variant("hidden and passed over worth less", names, replace(params, gains=(0.0, 0.1, 0.2, 1.0, 1.0))),
-        Variant("lambdas normalized, as LightGBM's default", names, replace(params, normalized=True, lambda_l2=50.0)),
+        *(
+            Variant(f"one ranker, lambdas {told}", names, replace(params, averaged=False, normalized=normalized))
+            for normalized, told in ((False, "as they are"), (True, "normalized, as LightGBM does"))
+        ),
         Variant("monotone where the sign is known", names, replace(params, monotone=True)),
         Variant("fitted as shown only", names, params, lambda d: d.of(Form.SHOWN)),
         Variant("fitted without outdated logs", names, params, lambda d: d.take(d.forms != Form.OUTDATED)),
