@@ -118,7 +118,7 @@ class Fitted:
 
     model_text: str  # LightGBM's text form
     features: tuple[str, ...]
-    rounds: int
+    rounds: int  # trees of each ranker that is averaged
     selection: Metrics | None  # on the last part, by a model fitted to the part before it; None if that was too small
     calibration: Calibration | None  # of that model's margins on that part
     impressions: int  # with both labels
