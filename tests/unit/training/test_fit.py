@@ -51,17 +51,14 @@ def test_lambdas_are_normalized_only_where_asked() -> None:
         assert params.lightgbm(10, ("good",))["lambdarank_norm"] is normalized
         assert params.as_json()["normalized"] is normalized
         assert params.members() == (params,)
-    assert [member.normalized for member in QUICK.members()] == [False, True]
+    assert [(m.normalized, m.lambda_l2 / QUICK.lambda_l2) for m in QUICK.members()] == [(False, 1.0), (True, 5.0)]
     assert len(replace(QUICK, objective="binary").members()) == 1, "there is one kind of it"
 
 
 def test_the_average_is_of_both_kinds_and_has_the_trees_of_both() -> None:
     features = ("good", "noise")
     data = dataset(300)
-    single = [
-        train_booster(data, features, replace(QUICK, normalized=normalized, averaged=False), 9)
-        for normalized in (False, True)
-    ]
+    single = [train_booster(data, features, member, 9) for member in QUICK.members()]
     both = train_booster(data, features, QUICK, 9)
     assert both.num_trees() == 18
     rows = data.columns(features)
