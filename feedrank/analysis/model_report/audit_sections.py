@@ -40,9 +40,9 @@ def _verdict(audit: Audit) -> list[Block]:
     rows: list[list[Cell]] = [[rail.name, rail.value, rail.limit, _state(rail)] for rail in audit.guardrails]
     settings = audit.settings
     rule = (
-        f"A group of users fails if the model is proven to add more than {settings.added_gap:g} to how far its mean "
-        f"AUC is below the others', beside {audit.reference}; a guarded group of items, if its attention is proven to "
-        "be less than "
+        f"A group of users fails if its mean AUC is proven to be more than {settings.added_gap:g} below the others', "
+        f"and by more than that further than under {audit.reference}; a guarded group of items, if its attention is "
+        "proven to be less than "
         f"{settings.exposure_floor:g} of its quality-weighted supply. Proven: one-sided t-test over users, skewness "
         "removed, Holm-corrected over all groups of the audit; the chance of any false alarm is at most "
         f"{settings.false_alarms:.0%} each for users and for items. Groups of fewer than {settings.fewest_users} users "
@@ -168,7 +168,7 @@ def _users(audit: Audit) -> list[Block]:
         "Mean per-impression AUC of each group against all other users. A group is behind if that is proven to be "
         f"lower than -{settings.user_gap:g}, the dashed line. The same difference under {audit.reference} tells how "
         "hard the group is to rank for, whatever ranks; what this model adds to it is what the guardrail is about, and "
-        f"p is the corrected chance of so low a value where -{settings.added_gap:g} were true."
+        f"p is the corrected chance of both differences being so low where -{settings.added_gap:g} were true of them."
     )
     return [text, Plot(_users_figure(groups, -settings.user_gap)), Table(columns, rows)]
 

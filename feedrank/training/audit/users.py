@@ -42,7 +42,7 @@ class UserGroup:
     contrast: Contrast  # of AUC, the group's less the others'
     p: float  # of a difference this low in a group just `user_gap` behind
     added: Contrast  # `contrast` less the same under the reference, paired by impression
-    p_added: float  # of one this low where the reference's is worsened by just `added_gap`
+    p_added: float  # of both this low where the group is just `added_gap` behind, and just as much further than that
 
     def behind(self, settings: AuditSettings) -> bool:
         """Whether it is proven to be more than `user_gap` behind the others."""
@@ -91,7 +91,8 @@ def user_groups(
             )
             enough = contrast.users >= settings.fewest_users
             p = contrast.p_below(-settings.user_gap) if enough else float("nan")
-            p_added = added.p_below(-settings.added_gap) if enough else float("nan")
+            # Both must be proven: a group that is only less far ahead, since another catches up, is not set back.
+            p_added = max(each.p_below(-settings.added_gap) for each in (contrast, added)) if enough else float("nan")
             impressions, auc = int(inside.sum()), float(judged.auc[inside].mean())
             found.append(UserGroup(slicing.name, slicing.values[place], impressions, auc, contrast, p, added, p_added))
     corrected = zip(holm([g.p for g in found]), holm([g.p_added for g in found]), strict=True)
@@ -99,14 +100,15 @@ def user_groups(
 
 
 def user_guardrails(groups: Sequence[UserGroup], reference: str, settings: AuditSettings) -> list[Guardrail]:
-    """One a grouping: the most that is added to a group's distance behind the others, failed if it is proven of any
-    group to be more than the limit. `reference` is the other ranking's name.
+    """One a grouping: the most that is added to a group's distance behind the others, failed if a group is proven to be
+    behind by more than the limit, and to be so by more than the limit further than under the reference, which is named.
     """
     rails = []
     for name in dict.fromkeys(g.grouping for g in groups if g.p_added == g.p_added):
         tested = [g for g in groups if g.grouping == name and g.p_added == g.p_added]
         failed = [g for g in tested if g.p_added < settings.false_alarms]
-        worst = min(failed or tested, key=lambda g: g.added.difference)
+        behind = [g for g in tested if g.contrast.difference < 0]
+        worst = min(failed or behind or tested, key=lambda g: g.added.difference)
         name_of = f"AUC of {name} {worst.value} against the others', less that by {reference}"
         rails.append(Guardrail(name_of, worst.added.difference, -settings.added_gap, not failed))
     return rails

@@ -119,16 +119,16 @@ def test_a_group_that_lags_whatever_ranks_is_behind_and_fails_nobody() -> None:
 
 
 def test_a_ranking_that_sets_one_group_back_is_caught() -> None:
-    """Although the others gain, and although the group is not behind them yet."""
+    """Although the others gain, and although the group was not behind them before."""
     rng = np.random.default_rng(4)
-    group = np.repeat(np.arange(200) % 2, 5)
-    data, champion = impressions(rng, 200, 5, np.where(np.arange(200) % 2 == 1, 2.2, 1.0))
+    group = np.repeat(np.arange(300) % 2, 5)
+    data, champion = impressions(rng, 300, 5, np.ones(300))
     slicing = Slicing("s", ("even", "odd"), group)
     worse = champion + np.repeat(np.where(group == 1, -1.0, 0.3), 5) * (data.labels > 0)
     reference = Reference("old@1", champion)
     groups = user_groups(data, worse, reference, [slicing], SETTINGS)
     odd = groups[1]
-    assert (odd.value, behind(groups)) == ("odd", [])
+    assert (odd.value, behind(groups)) == ("odd", ["s odd"])
     assert [r.name for r in user_guardrails(groups, "old@1", SETTINGS) if not r.passed] == [
         "AUC of s odd against the others', less that by old@1"
     ]
@@ -136,6 +136,19 @@ def test_a_ranking_that_sets_one_group_back_is_caught() -> None:
     assert odd.by_reference == pytest.approx(before[1].contrast.difference)
     assert odd.added.difference == pytest.approx(odd.contrast.difference - before[1].contrast.difference)
     assert all(rail.passed and rail.value == 0.0 for rail in user_guardrails(before, "old@1", SETTINGS))
+
+
+def test_a_ranking_that_lets_one_group_catch_up_sets_nobody_back() -> None:
+    """The others are less far ahead of it then, and that is no failing."""
+    rng = np.random.default_rng(5)
+    group = np.repeat(np.arange(300) % 2, 5)
+    data, champion = impressions(rng, 300, 5, np.where(np.arange(300) % 2 == 1, 0.0, 1.5))
+    better = champion + np.repeat(np.where(group == 1, 1.2, 0.0), 5) * (data.labels > 0)
+    groups = user_groups(data, better, Reference("old@1", champion), [Slicing("s", ("even", "odd"), group)], SETTINGS)
+    even, odd = groups
+    assert even.added.difference < -0.1 and even.added.p_below(0.0) < 1e-6 and even.contrast.difference > 0
+    (rail,) = user_guardrails(groups, "old@1", SETTINGS)
+    assert rail.passed and rail.value == odd.added.difference > 0.1
 
 
 def test_the_error_is_that_of_users_not_of_impressions() -> None:
