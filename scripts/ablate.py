@@ -55,15 +55,15 @@ def main(
             base, effects = ablate(dataset, names, assignment.params, seed, fitting)
         figures = ", ".join(f"{form} {auc:.4f}" for form, auc in base.items())
         console.print(f"{BASE}, {ROUNDS} trees, AUC: {figures}", highlight=False)
-        table = Table("variant", "AUC as shown, less the base's (95%)", "padded")
+        table = Table("variant", "AUC as shown, less the base's (95%)", "padded", "with an outdated log")
         for effect in effects:
-            table.add_row(effect.name, _told(effect.shown), "" if effect.padded is None else _told(effect.padded))
+            table.add_row(effect.name, *(_told(each) for each in (effect.shown, effect.padded, effect.outdated)))
         console.print(table)
         write_json(json_file, {"base": base, "effects": [effect.as_json() for effect in effects]})
 
 
-def _told(interval: Interval) -> str:
-    return f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
+def _told(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
 
 
 if __name__ == "__main__":

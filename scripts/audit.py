@@ -14,7 +14,7 @@ from feedrank.settings import Settings
 from feedrank.training.audit.audit import Audit
 from feedrank.training.audit.audited import audit_model
 from feedrank.training.audit.settings import AuditSettings, read_audit_settings
-from feedrank.training.console import console_for, opened, reported_errors, watching, write_json
+from feedrank.training.console import console_for, err, opened, reported_errors, watching, write_json
 from feedrank.training.evaluate import Trial
 from feedrank.training.period import END, SlateRows
 from feedrank.training.times import format_time, parse_time
@@ -62,6 +62,14 @@ def main(
             table.add_row(rail.name, f"{rail.value:.3f}", f"{rail.limit:.3f}", "yes" if rail.passed else "[bold red]NO")
         console.print(table)
         console.print(f"{audit.lists:,} lists of {audit.users:,} users: {audit.origin.value}", highlight=False)
+        for group in audit.groups:
+            if group.behind(limits):
+                err.print(
+                    f"behind the others: {group.grouping} {group.value}, AUC {group.auc:.3f}, "
+                    f"{group.contrast.difference:+.3f} ({group.by_reference:+.3f} by {audit.reference})",
+                    markup=False,
+                    highlight=False,
+                )
         if report is not None:
             times = [int(scored.dataset.times[i]) for i in (0, -1)]
             write_page(report, _page(scored.reference, audit, *times))

@@ -71,7 +71,7 @@ def main(
         console.print(f"registered {trained.reference}", highlight=False)
         console.print(
             f"  {data.impressions:,} impressions ({data.rows:,} rows) from {format_time(data.start)} to "
-            f"{format_time(data.until)}; {len(fitted.features)} features; {fitted.rounds} trees",
+            f"{format_time(data.until)}; {len(fitted.features)} features; {fitted.rounds} rounds",
             highlight=False,
             soft_wrap=True,
         )

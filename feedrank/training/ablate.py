@@ -1,7 +1,8 @@
 """What each part of a ranker is worth: the same fit without it, judged on the last stretch of the training period.
 
 Every variant is fitted to the same early impressions with the same number of trees, and judged beside the base on the
-same later ones, as shown and padded, by the paired difference of AUC. Knows nothing of any later period.
+same later ones, as shown, padded and with an outdated log, by the paired difference of AUC. Knows nothing of any later
+period.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from feedrank.features import BY_NAME
 from feedrank.training.bootstrap import Interval, numbered, paired
 from feedrank.training.dataset import Dataset
 from feedrank.training.facts import Progress, no_progress
-from feedrank.training.fit import OBJECTIVES, FitParams, judgeable, split, train_booster, with_both_labels
+from feedrank.training.fit import OBJECTIVES, FitParams, split, train_booster, with_both_labels
 from feedrank.training.forms import Form
 from feedrank.training.metrics import PerImpression, judge
 from feedrank.types import F64
@@ -42,16 +43,19 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a variant makes of AUC, on impressions as shown and, where there are any, padded: less the base's."""
+    """What a variant makes of AUC, on impressions as shown and, where there are any, padded and with an outdated log:
+    less the base's.
+    """
 
     name: str
     shown: Interval
     padded: Interval | None
+    outdated: Interval | None
 
     def as_json(self) -> dict[str, Any]:
         """Differences with their 95% intervals."""
         found: dict[str, Any] = {"variant": self.name}
-        for key, interval in (("shown", self.shown), ("padded", self.padded)):
+        for key, interval in (("shown", self.shown), ("padded", self.padded), ("outdated", self.outdated)):
             if interval is not None:
                 found |= {f"auc_{key}": interval.mean, f"auc_{key}_95": [interval.low, interval.high]}
         return found
@@ -77,6 +81,10 @@ def variants(features: Sequence[str], params: FitParams) -> list[Variant]:
         *others,
         Variant("good reads worth two clicks", names, replace(params, gains=(0.0, 0.0, 0.0, 1.0, 2.0))),
         Variant("hidden and passed over worth less", names, replace(params, gains=(0.0, 0.1, 0.2, 1.0, 1.0))),
+        *(
+            Variant(f"one ranker, lambdas {told}", names, replace(params, averaged=False, normalized=normalized))
+            for normalized, told in ((False, "as they are"), (True, "normalized, as LightGBM does"))
+        ),
         Variant("monotone where the sign is known", names, replace(params, monotone=True)),
         Variant("fitted as shown only", names, params, lambda d: d.of(Form.SHOWN)),
         Variant("fitted without outdated logs", names, params, lambda d: d.take(d.forms != Form.OUTDATED)),
@@ -95,8 +103,9 @@ def ablate(
     if not len(usable):
         raise InvalidInput("no impression has both a clicked and an unclicked item: there is nothing to compare by")
     early, late = split(usable, params.selection_share)
-    judged = judgeable(late)
-    forms = [form for form in (Form.SHOWN, Form.PADDED) if len(judged.of(form))]
+    judged = late.judged()
+    judged = judged.take(with_both_labels(judged))
+    forms = [form for form in Form if len(judged.of(form))]
     if not len(early) or not forms:
         raise InvalidInput("the period is too short: nothing is left to fit to, or to judge by")
     scores: dict[str, F64] = {}
@@ -115,7 +124,7 @@ def ablate(
         return paired(found[name][form].auc[:, None], base[form].auc[:, None], users[form], seed)[0]
 
     effects = [
-        Effect(name, shown, effect(name, Form.PADDED))
+        Effect(name, shown, effect(name, Form.PADDED), effect(name, Form.OUTDATED))
         for name in found
         if (shown := effect(name, Form.SHOWN)) is not None
     ]

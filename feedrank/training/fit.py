@@ -6,7 +6,7 @@ of any later period.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,7 @@ from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import Calibration
 from feedrank.training.calibrate import fit_calibration
 from feedrank.training.dataset import Dataset
+from feedrank.training.ensemble import summed
 from feedrank.training.facts import Progress, no_progress
 from feedrank.training.forms import Form
 from feedrank.training.labels import Grade
@@ -34,6 +35,7 @@ RISING = frozenset(
     )
 )
 CLICKS_ALONE = (0.0, 0.0, 0.0, 1.0, 1.0)
+NORMALIZED_L2 = 5.0  # times that of plain lambdas, of normalized ones: as both were chosen
 OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
 # LightGBM's threads wait for each other spinning, at every node of every tree: on two cores shared with other work, two
 # threads took forty times as long as one. One fits 300,000 rows in half a minute; only beyond a million is it worth the
@@ -46,13 +48,17 @@ class FitParams:
     """How to fit. Chosen on EB-NeRD's train week alone: fitted to 18-23 May, judged on 24 May to 25 May 07:00."""
 
     objective: str = "lambdarank"  # one of OBJECTIVES
-    learning_rate: float = 0.04  # halving it costs twice the trees and gains nothing measurable
+    learning_rate: float = 0.04  # doubling it halves the trees, and costs an average of rankers .0026 of AUC as shown
     num_leaves: int = 31  # 15 to 63 are within noise; more leaves cost time at every request
     min_data_in_leaf: int = 50  # impressions of one user come in bursts; smaller leaves learn the user
-    lambda_l2: float = 50.0  # 0 to 100 are within noise; here the curve is flattest past the best number of trees
+    lambda_l2: float = 10.0  # 2 to 50 are within noise once lambdas are not normalized
     feature_fraction: float = 1.0  # of the features, looked at for each split
     gains: tuple[float, ...] = CLICKS_ALONE  # what lambdarank gains by each Grade above others, from HIDDEN to GOOD
     monotone: bool = False  # hold RISING features to their sign
+    # LightGBM's default divides each pair's lambda by how far apart its scores are, which weighs most what is hard to
+    # tell apart: impressions with an outdated log, where it fits noise. Left out, nothing else loses measurably.
+    normalized: bool = False
+    averaged: bool = True  # lambdarank: of two rankers, one of either kind, which err differently; half the trees each
     truncation_level: int = 30  # pairs with a place among the first 30: the slates of a news page
     max_rounds: int = 600
     patience: int = 60  # rounds without a better AUC before giving up; the curve is flat and noisy near its top
@@ -69,6 +75,13 @@ class FitParams:
         if self.objective not in OBJECTIVES:
             raise InvalidInput(f"objective {self.objective!r} is not one of {', '.join(OBJECTIVES)}")
 
+    def members(self) -> "tuple[FitParams, ...]":
+        """How each ranker of the model is fitted, itself alone unless rankers are averaged."""
+        if not self.averaged or self.objective != "lambdarank":
+            return (replace(self, averaged=False),)
+        plain = replace(self, averaged=False, normalized=False)
+        return (plain, replace(plain, normalized=True, lambda_l2=self.lambda_l2 * NORMALIZED_L2))
+
     def lightgbm(self, rows: int, features: Sequence[str]) -> dict[str, Any]:
         """LightGBM's own names, for a data set of so many rows and these columns."""
         return {
@@ -78,7 +91,11 @@ class FitParams:
             "min_data_in_leaf": self.min_data_in_leaf,
             "lambda_l2": self.lambda_l2,
             **(
-                {"lambdarank_truncation_level": self.truncation_level, "label_gain": ",".join(map(str, self.gains))}
+                {
+                    "lambdarank_truncation_level": self.truncation_level,
+                    "lambdarank_norm": self.normalized,
+                    "label_gain": ",".join(map(str, self.gains)),
+                }
                 if self.objective == "lambdarank"
                 else {}
             ),
@@ -103,7 +120,7 @@ class Fitted:
 
     model_text: str  # LightGBM's text form
     features: tuple[str, ...]
-    rounds: int
+    rounds: int  # trees of each ranker that is averaged
     selection: Metrics | None  # on the last part, by a model fitted to the part before it; None if that was too small
     calibration: Calibration | None  # of that model's margins on that part
     impressions: int  # with both labels
@@ -128,7 +145,7 @@ def fit(
     rounds, selection, calibration = params.default_rounds, None, None
     if len(judged) >= MIN_TO_SELECT and len(early):
         rounds, selection, chosen = select(early, judged, features, params, progress)
-        calibration = _calibrated(chosen, dataset.take(dataset.times >= late.times[0]), features, rounds)
+        calibration = _calibrated(chosen, dataset.take(dataset.times >= late.times[0]), features)
     booster = train_booster(usable, features, params, rounds, progress)
     return Fitted(
         booster.model_to_string(),
@@ -156,12 +173,18 @@ def judgeable(dataset: Dataset) -> Dataset:
 def train_booster(
     dataset: Dataset, features: Sequence[str], params: FitParams, rounds: int, progress: Progress = no_progress
 ) -> lightgbm.Booster:
-    """So many trees over the named columns."""
-    return lightgbm.train(
-        params.lightgbm(len(dataset.rows), features),
-        _lightgbm_dataset(dataset, features, params),
+    """So many trees over the named columns, of each ranker that is averaged."""
+    return summed(
+        [
+            lightgbm.train(
+                member.lightgbm(len(dataset.rows), features),
+                _lightgbm_dataset(dataset, features, member),
+                rounds,
+                callbacks=[_each_round(progress)],
+            )
+            for member in params.members()
+        ],
         rounds,
-        callbacks=[_each_round(progress)],
     )
 
 
@@ -198,14 +221,14 @@ def with_both_labels(dataset: Dataset) -> Bools:
     return (clicked > 0) & (clicked < sizes)
 
 
-def _calibrated(booster: lightgbm.Booster, late: Dataset, features: Sequence[str], rounds: int) -> Calibration | None:
+def _calibrated(booster: lightgbm.Booster, late: Dataset, features: Sequence[str]) -> Calibration | None:
     """The curve from margins to click rates of what was seen later than all that the booster was fitted to, clicked in
     or not, in the form that serves.
     """
     served = late.served().judged()
     if not len(served.labels):
         return None
-    margins = booster.predict(served.columns(features), num_iteration=rounds, raw_score=True, num_threads=1)
+    margins = booster.predict(served.columns(features), raw_score=True, num_threads=1)
     return fit_calibration(np.asarray(margins, np.float64), served.labels)
 
 
@@ -219,14 +242,18 @@ def _lightgbm_dataset(dataset: Dataset, features: Sequence[str], params: FitPara
 def select(
     early: Dataset, judged: Dataset, features: Sequence[str], params: FitParams, progress: Progress
 ) -> tuple[int, Metrics, lightgbm.Booster]:
-    """The number of rounds that ranks `judged` best after fitting to `early`, its metrics, and what was fitted."""
+    """The number of rounds that ranks `judged` best after fitting to `early`, its metrics, and what so many fit."""
     rows, best = judged.columns(features), (0, Metrics(-1.0, 0.0, 0.0, 0.0, 0))
     margins: F64 = np.zeros(len(rows))
-    booster = lightgbm.Booster(params.lightgbm(len(early.rows), features), _lightgbm_dataset(early, features, params))
+    boosters = [
+        lightgbm.Booster(member.lightgbm(len(early.rows), features), _lightgbm_dataset(early, features, member))
+        for member in params.members()
+    ]
     for done in range(1, params.max_rounds + 1):
-        if booster.update():
+        finished = [booster.update() for booster in boosters]
+        if all(finished):
             break  # no split gains any more
-        margins += _tree(booster, done - 1, rows)
+        margins += sum(_tree(booster, done - 1, rows) for booster in boosters)
         metrics = evaluate(judged.labels, margins, judged.offsets)
         if metrics.auc > best[1].auc:
             best = (done, metrics)
@@ -234,8 +261,8 @@ def select(
         if done - best[0] >= params.patience:
             break
     if not best[0]:  # nothing to split on: every number of trees ranks by chance
-        return params.default_rounds, evaluate(judged.labels, margins, judged.offsets), booster
-    return *best, booster
+        best = (params.default_rounds, evaluate(judged.labels, margins, judged.offsets))
+    return *best, summed(boosters, best[0])
 
 
 def _each_round(progress: Progress) -> Callable[[lightgbm.callback.CallbackEnv], None]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from feedrank.analysis.model_report.spans import AROUND_ROWS, ROW_HEIGHT, error_bars, spread
-from feedrank.analysis.page import NOTHING, Block, Callout, Cell, Plot, Section, Status, Table, Text
+from feedrank.analysis.page import Block, Callout, Cell, Plot, Section, Status, Table, Text
 from feedrank.analysis.theme import BLUE, MUTED, VERMILION
 from feedrank.training.audit.audit import MODEL, Audit, Origin
 from feedrank.training.audit.beyond import Beyond
@@ -17,6 +17,7 @@ from feedrank.training.audit.settings import Guardrail
 from feedrank.training.audit.users import UserGroup
 
 TWO_SIDED = 1.96  # standard errors to either side of a 95% interval
+TOO_FEW = "too few users"
 
 
 def audit_sections(audit: Audit) -> list[Section]:
@@ -39,8 +40,9 @@ def _verdict(audit: Audit) -> list[Block]:
     rows: list[list[Cell]] = [[rail.name, rail.value, rail.limit, _state(rail)] for rail in audit.guardrails]
     settings = audit.settings
     rule = (
-        f"A group of users is behind if its mean AUC is proven to be more than {settings.user_gap:g} below the "
-        "others'; a guarded group of items, if its attention is proven to be less than "
+        f"A group of users fails if its mean AUC is proven to be more than {settings.added_gap:g} below the others', "
+        f"and by more than that further than under {audit.reference}; a guarded group of items, if its attention is "
+        "proven to be less than "
         f"{settings.exposure_floor:g} of its quality-weighted supply. Proven: one-sided t-test over users, skewness "
         "removed, Holm-corrected over all groups of the audit; the chance of any false alarm is at most "
         f"{settings.false_alarms:.0%} each for users and for items. Groups of fewer than {settings.fewest_users} users "
@@ -142,7 +144,7 @@ def _users(audit: Audit) -> list[Block]:
     groups = audit.groups
     if not groups:
         return [Text("The log does not tell users apart by anything: there are no groups to compare.")]
-    popular = {(g.grouping, g.value): f"{g.contrast.difference:+.3f}" for g in audit.groups_by_popularity}
+    settings = audit.settings
     rows: list[list[Cell]] = [
         [
             g.grouping,
@@ -152,19 +154,23 @@ def _users(audit: Audit) -> list[Block]:
             g.auc,
             f"{g.contrast.difference:+.3f}",
             g.contrast.error,
-            popular.get((g.grouping, g.value), NOTHING),
-            g.p if g.p == g.p else "too few users",
+            ("behind" if g.behind(settings) else "no") if g.p == g.p else TOO_FEW,
+            f"{g.by_reference:+.3f}",
+            f"{g.added.difference:+.3f}",
+            g.added.error,
+            g.p_added if g.p_added == g.p_added else TOO_FEW,
         ]
         for g in groups
     ]
-    columns = ("by", "group", "impressions", "users", "AUC", "less others'", "error", "popularity's", "p")
+    of_reference = ("its by the reference", "added", "error of it", "p of it")
+    columns = ("by", "group", "impressions", "users", "AUC", "less others'", "error", "behind", *of_reference)
     text = Text(
-        "Mean per-impression AUC of each group against all other users. The dashed line is the limit; p is the "
-        "corrected chance of a difference this low in a group that is just at the limit. Popularity's is the same "
-        "difference under a ranking by recent clicks: where it is as low, the group is harder to rank for, and not "
-        "neglected by this model alone."
+        "Mean per-impression AUC of each group against all other users. A group is behind if that is proven to be "
+        f"lower than -{settings.user_gap:g}, the dashed line. The same difference under {audit.reference} tells how "
+        "hard the group is to rank for, whatever ranks; what this model adds to it is what the guardrail is about, and "
+        f"p is the corrected chance of both differences being so low where -{settings.added_gap:g} were true of them."
     )
-    return [text, Plot(_users_figure(groups, -audit.settings.user_gap)), Table(columns, rows)]
+    return [text, Plot(_users_figure(groups, -settings.user_gap)), Table(columns, rows)]
 
 
 def _users_figure(groups: Sequence[UserGroup], limit: float) -> go.Figure:

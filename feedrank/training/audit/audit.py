@@ -18,17 +18,15 @@ from feedrank.training.audit.lists import Lists, reranked, served
 from feedrank.training.audit.radio import Evidence, radio_measures
 from feedrank.training.audit.reading import read_reading
 from feedrank.training.audit.settings import AuditSettings, Guardrail
-from feedrank.training.audit.users import UserGroup, user_groups, user_guardrails
+from feedrank.training.audit.users import Reference, UserGroup, user_groups, user_guardrails
 from feedrank.training.background import read_background
 from feedrank.training.bootstrap import Interval, intervals
 from feedrank.training.dataset import Dataset
+from feedrank.training.metrics import evaluate
 from feedrank.training.period import Period
 from feedrank.training.slices import slicings
 from feedrank.types import F64, Micros
 
-POPULARITY = (
-    "clicks_6h"  # tells whether a group is harder to rank for, whatever ranks: a model has not neglected it then
-)
 COMPARED = ("recency", "ctr_24h", baselines.RANDOM)  # other orders of the same impressions
 
 
@@ -59,7 +57,7 @@ class Audit:
     radio: Sequence[RadioValue]
     exposures: Sequence[GroupExposure]
     groups: Sequence[UserGroup]
-    groups_by_popularity: Sequence[UserGroup]  # the same groups, as POPULARITY ranks for them; empty where it cannot
+    reference: str  # what `groups` were held against: the champion, or the best baseline
     guardrails: Sequence[Guardrail]
     settings: AuditSettings
 
@@ -83,7 +81,7 @@ class Audit:
             ],
             "item_groups": [each.as_json() for each in self.exposures],
             "user_groups": [each.as_json() for each in self.groups],
-            "user_groups_by_popularity": [each.as_json() for each in self.groups_by_popularity],
+            "reference": self.reference,
             "settings": self.settings.model_dump(),
         }
         return {name: _without_nan(value) for name, value in values.items()}
@@ -93,13 +91,19 @@ MODEL = "model"
 
 
 def audit(
-    period: Period, dataset: Dataset, scores: F64, until: Micros, settings: AuditSettings, seed: int = 1
+    period: Period,
+    dataset: Dataset,
+    scores: F64,
+    until: Micros,
+    settings: AuditSettings,
+    champion: Reference | None = None,
+    seed: int = 1,
 ) -> Audit:
     """Audits a model by its `scores` (n,) of a period's data set.
 
     Where the period holds slates, the lists are those slates as they were served; else they are the imported
-    impressions in the model's order. Users are judged by the scores either way. What readers did is known up to
-    `until`.
+    impressions in the model's order. Users are judged by the scores either way, beside the `champion`, or without one
+    beside the best baseline. What readers did is known up to `until`.
     """
     background = read_background(period.facts, period.examples)
     rows = len(background.categories)
@@ -119,13 +123,12 @@ def audit(
     exposures = group_exposures(lists, groupings, reading.quality(), settings, seed)
     seen = dataset.judged()
     of_users = [slicing for slicing in slicings(seen, background) if slicing.of_users]
-    groups = user_groups(dataset, scores, of_users, settings)
-    popular = baselines.scores(dataset).get(POPULARITY)
-    by_popularity = [] if popular is None else user_groups(dataset, popular, of_users, settings)
+    reference = champion or best_baseline(dataset)
+    groups = user_groups(dataset, scores, reference, of_users, settings)
     rails = [
         *beyond_guardrails(found[MODEL], settings),
         *exposure_guardrails(exposures, settings),
-        *user_guardrails(groups, settings),
+        *user_guardrails(groups, reference.name, settings),
     ]
     return Audit(
         origin,
@@ -135,10 +138,19 @@ def audit(
         _radio(lists, evidence, seed),
         exposures,
         groups,
-        by_popularity,
+        reference.name,
         rails,
         settings,
     )
+
+
+def best_baseline(dataset: Dataset) -> Reference:
+    """The baseline with the best mean AUC over what was seen; chance where the data set has the column of none."""
+    seen = dataset.judged()
+    found = baselines.scores(dataset)
+    mean = {name: evaluate(seen.labels, column[dataset.seen], seen.offsets).auc for name, column in found.items()}
+    best = max(mean, key=lambda name: mean[name])
+    return Reference(best, found[best])
 
 
 def _without_nan(value: Any) -> Any:

@@ -19,9 +19,13 @@ class AuditSettings(BaseModel):
 
     # The chance, over one audit, that any group of users not behind is reported; likewise for groups of items.
     false_alarms: float = Field(0.05, gt=0, lt=1)
-    # AUC points a group of users may be below the others. AUC, since its chance level is the same however many items a
-    # group is shown. .02 is about a third of what the model wins over popularity on EB-NeRD.
+    # AUC points a group of users may be below the others before it is said to be behind. AUC, since its chance level is
+    # the same however many items a group is shown. .02 is about a third of what the model wins over popularity on
+    # EB-NeRD.
     user_gap: float = Field(0.02, ge=0)
+    # AUC points a ranking may add to that distance beside a reference ranking of the same impressions, the champion or
+    # the best baseline. Readers who are hard to rank for lag under any; a limit on the lag itself refused every model.
+    added_gap: float = Field(0.02, ge=0)
     fewest_users: int = Field(30, ge=2)  # a smaller group is reported, not judged: its error is not known well enough
     # The least attention a guarded group of items may get, as a part of its quality-weighted supply.
     exposure_floor: float = Field(0.5, ge=0)

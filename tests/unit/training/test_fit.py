@@ -8,7 +8,7 @@ import pytest
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import LightGBMScorer
 from feedrank.training.dataset import Dataset
-from feedrank.training.fit import FitParams, fit, threads_for
+from feedrank.training.fit import FitParams, fit, threads_for, train_booster
 from feedrank.training.forms import Form
 from feedrank.training.judge import margins
 from feedrank.training.metrics import evaluate
@@ -42,6 +42,29 @@ def dataset(impressions: int = 800, size: int = 6, users: int = 20, seed: int = 
 
 def auc(data: Dataset, model_text: str, features: tuple[str, ...]) -> float:
     return evaluate(data.labels, margins(data, LightGBMScorer(model_text, features)), data.offsets).auc
+
+
+def test_lambdas_are_normalized_only_where_asked() -> None:
+    """LightGBM's own default is to normalize; what a manifest says must be what was done."""
+    for normalized in (False, True):
+        params = replace(QUICK, normalized=normalized, averaged=False)
+        assert params.lightgbm(10, ("good",))["lambdarank_norm"] is normalized
+        assert params.as_json()["normalized"] is normalized
+        assert params.members() == (params,)
+    assert [(m.normalized, m.lambda_l2 / QUICK.lambda_l2) for m in QUICK.members()] == [(False, 1.0), (True, 5.0)]
+    assert len(replace(QUICK, objective="binary").members()) == 1, "there is one kind of it"
+
+
+def test_the_average_is_of_both_kinds_and_has_the_trees_of_both() -> None:
+    features = ("good", "noise")
+    data = dataset(300)
+    single = [train_booster(data, features, member, 9) for member in QUICK.members()]
+    both = train_booster(data, features, QUICK, 9)
+    assert both.num_trees() == 18
+    rows = data.columns(features)
+    plain, normalized = (np.asarray(each.predict(rows, raw_score=True)) for each in single)
+    assert not np.array_equal(plain, normalized)
+    assert both.predict(rows, raw_score=True) == pytest.approx(plain + normalized, abs=1e-12)
 
 
 def test_the_order_that_is_there_is_found() -> None:

@@ -61,11 +61,23 @@ def test_the_family_that_matters_is_missed_and_the_other_is_not(monkeypatch: pyt
     }  # fmt: skip
 
 
+def test_outdated_logs_are_judged_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROUNDS", 20)
+    data = dataset(forms=tuple(Form))
+    stale = np.repeat(data.forms == Form.OUTDATED, np.diff(data.offsets))
+    data.rows[stale, 0] = np.random.default_rng(1).standard_normal(int(stale.sum()))  # what it knows tells nothing now
+    base, effects = ablate(data, FEATURES, QUICK)
+    assert base["shown"] > 0.75 > 0.55 > base["outdated"]
+    missed = next(effect for effect in effects if effect.name == "without popularity")
+    assert missed.outdated is not None and abs(missed.outdated.mean) < 0.05 < -missed.shown.mean
+    assert "auc_outdated_95" in missed.as_json()
+
+
 def test_slates_alone_are_judged_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROUNDS", 5)
     base, effects = ablate(dataset(forms=(Form.SHOWN,)), FEATURES, QUICK)
     assert base.keys() == {"shown"}
-    assert all(effect.padded is None for effect in effects)
+    assert all(effect.padded is effect.outdated is None for effect in effects)
 
 
 def test_too_short_a_period_is_said(tmp_path: Path) -> None:

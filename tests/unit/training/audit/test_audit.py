@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 
 from feedrank.features import NAMES
-from feedrank.training.audit.audit import MODEL, Origin, audit
+from feedrank.training import baselines
+from feedrank.training.audit.audit import MODEL, Origin, audit, best_baseline
 from feedrank.training.audit.beyond import read_vectors
 from feedrank.training.audit.lists import TOP, reranked, served
 from feedrank.training.audit.radio import Evidence, charges, history_shares, radio_measures
 from feedrank.training.audit.reading import PRIOR_VIEWS, read_reading
 from feedrank.training.audit.settings import AuditSettings
+from feedrank.training.audit.users import Reference
 from feedrank.training.background import Background, read_background
 from feedrank.training.dataset import Dataset, View, build
 from feedrank.training.impressions import Example
+from feedrank.training.metrics import evaluate
 from feedrank.training.period import END, Period
 from feedrank.training.replay import Impression
 from feedrank.v1 import log_pb2 as log
@@ -59,10 +62,19 @@ def test_an_audit_of_imported_impressions(everything: Period, data: Dataset) -> 
     assert found.passed == all(rail.passed for rail in found.guardrails)
     values = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert values["beyond"]["model"]["intra_list_distance"] is None
-    assert [(g.grouping, g.value) for g in found.groups_by_popularity] == [(g.grouping, g.value) for g in found.groups]
+    assert found.reference == values["reference"] == best_baseline(data).name
+    again = audit(everything, data, scores, END, AuditSettings(), Reference("itself", scores))
+    assert {g.added.difference for g in again.groups} == {0.0} and again.reference == "itself"
     by_category = [e for e in found.exposures if e.grouping == "category"]
     assert sum(e.supply for e in by_category) == pytest.approx(1.0)
     assert sum(e.exposure.mean for e in by_category) == pytest.approx(1.0)
+
+
+def test_the_best_baseline_is_the_reference_where_there_is_no_champion(data: Dataset) -> None:
+    best = best_baseline(data)
+    judged = {name: evaluate(data.labels, column, data.offsets).auc for name, column in baselines.scores(data).items()}
+    assert best.name != baselines.RANDOM and judged[best.name] == max(judged.values())
+    assert best_baseline(replace(data, features=(), rows=data.rows[:, :0])).name == baselines.RANDOM
 
 
 def test_an_audit_of_slates_is_of_what_was_served(everything: Period, data: Dataset) -> None:

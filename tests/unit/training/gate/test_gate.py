@@ -135,6 +135,19 @@ def test_a_failed_guardrail_refuses_even_the_better(gate_store: SqliteStore, reg
     assert registry.history("champion")[-1].gate is not None, "what could not be measured reads back"
 
 
+def test_groups_are_held_to_what_the_champion_makes_of_them(gate_store: SqliteStore, registry: Registry) -> None:
+    """Far behind or not, a group fails a challenger only for what it adds; nobody adds anything to their own."""
+    crowned(registry, "good")
+    strict = AuditSettings(user_gap=0.0, added_gap=0.0)
+    gate = decide(gate_store, registry, Challenge("good", "champion", limits=strict, terms=Terms(allow_equal=True)))
+    own = [rail for rail in gate.guardrails if rail.name.startswith("AUC of ")]
+    assert own and {(rail.value, rail.passed) for rail in own} == {(0.0, True)}
+    champion = registry.resolve("good")
+    assert all(rail.name.endswith(f"less that by {champion}") for rail in own) and gate.against == ()
+    other = decide(gate_store, registry, Challenge("poor", "champion", limits=strict))
+    assert all(rail.value != 0.0 for rail in other.guardrails if rail.name.startswith("AUC of "))
+
+
 def test_a_champion_that_does_not_load_proves_nothing_and_is_named(gate_store: SqliteStore, registry: Registry) -> None:
     crowned(registry, "poor")
     name, _, version = registry.resolve("poor").partition("@")
