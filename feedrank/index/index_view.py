@@ -1,4 +1,4 @@
-"""One immutable state of a vector index, and the exact search over it.
+"""One immutable state of a vector index, and the search over it: exact, but for large segments in cells (`cells`).
 
 Sealed segments hold unit vectors as float16, the tail as float32 numbers that are float16 already. Every score is an
 inner product of `feedrank.kernels`, whose bits hang on the query and the vector alone, so a pair scores the same
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feedrank.errors import InvalidInput
+from feedrank.index.cells import Cells
 from feedrank.index.proposals import Proposals
 from feedrank.index.vectors import check_unit
 from feedrank.kernels import COMPILED, greatest, products
@@ -21,27 +22,34 @@ SPARSE = 0.25  # share of places a search may return under which they are scored
 
 
 class SealedSegment:
-    """Vectors that never change, and the row of each."""
+    """Vectors that never change, and the row of each; a large one's may be sorted by cell."""
 
-    def __init__(self, uid: int, rows: I32, halves: F16) -> None:
-        """Takes `(n,)` rows and `(n, d)` float16 vectors."""
+    def __init__(self, uid: int, rows: I32, halves: F16, cells: Cells | None = None) -> None:
+        """Takes `(n,)` rows and `(n, d)` float16 vectors, in the order of the cells if there are any."""
         self.uid = uid
         self.rows = rows
         self.halves: F16 = np.ascontiguousarray(halves)
-        self._proposals = None if COMPILED else Proposals(self.halves)
+        self.cells = cells
+        self._proposals = None if COMPILED or cells else Proposals(self.halves)
         self.halves.flags.writeable = False
         self.rows.flags.writeable = False
 
     def best(self, queries: F32, k: int, eligible: Bools) -> list[tuple[I32, F32]]:
-        """For each query the rows and scores (<= k,) of its best eligible places, best first. `eligible` is (n,)."""
+        """For each query the rows and scores (<= k,) of its best eligible places, best first. `eligible` is (n,).
+
+        Of a segment with cells, those that the cells nearest to any of the queries hold.
+        """
         if self._proposals is not None:
             return [self._of(self._proposals.places(query, k, eligible), query[None], k)[0] for query in queries]
         if np.count_nonzero(eligible) < SPARSE * len(eligible):
             return self._of(np.flatnonzero(eligible), queries, k)
+        if self.cells is not None:
+            places = self.cells.places(queries)
+            return self._of(places[eligible[places]], queries, k)
         scores = products(self.halves, queries)
         return [greatest(scores[:, q], self.rows, eligible, k) for q in range(len(queries))]
 
-    def _of(self, places: I64, queries: F32, k: int) -> list[tuple[I32, F32]]:
+    def _of(self, places: I64 | I32, queries: F32, k: int) -> list[tuple[I32, F32]]:
         """The best k of the given places for each query."""
         scores = products(self.halves, queries, places.astype(np.int32))
         rows, all_of_them = self.rows[places], np.ones(len(places), np.bool_)
@@ -85,7 +93,9 @@ class IndexView:
         return sum(part.live for part in self.sealed) + self.tail.live
 
     def search(self, queries: F32, k: int, allowed: Bools | None = None) -> tuple[I32, F32]:
-        """The k live rows of greatest inner product with each query, exactly as brute force would give them.
+        """The k live rows of greatest inner product with each query, as brute force would give them.
+
+        Of segments in cells some may be missed; what is returned has its exact score in any case.
 
         Args:
             queries: `(q, d)` float32, unit length, so that scores are cosines.

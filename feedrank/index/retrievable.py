@@ -49,9 +49,14 @@ class Retrievable:
         expires = self._state.catalog.column("expires_at")
         self.withdraw(np.flatnonzero((expires > 0) & (expires <= now)).tolist())
 
+    @property
+    def wants_compaction(self) -> bool:
+        """Whether searches of some space would gain from `compact`."""
+        return any(index.wants_compaction for index in self.indices.values())
+
     def compact(self) -> None:
         """Merges index segments where searches would gain from it; searches go on meanwhile."""
-        for index in self.indices.values():
+        for index in tuple(self.indices.values()):  # another thread may add a space
             if index.wants_compaction:
                 index.compact()
 

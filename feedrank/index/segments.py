@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from feedrank.errors import InvalidInput
+from feedrank.index.cells import CELLS_FROM, sorted_by_cell
 from feedrank.index.index_view import IndexView, SealedPart, SealedSegment, Tail
 from feedrank.index.vectors import check_unit
 from feedrank.types import F32, I32, Bools
@@ -24,13 +25,14 @@ DEAD_SHARE_WANTED = 0.1  # beyond it searches need a selector, which costs half 
 
 
 class VectorIndex:
-    """Exact inner-product search over unit vectors by row. The newest vector of a row is the one in force."""
+    """Inner-product search over unit vectors by row, exact up to CELLS_FROM. A row's newest vector is in force."""
 
     def __init__(self, dimensions: int, *, tail_capacity: int = TAIL_CAPACITY) -> None:
         self._capacity = tail_capacity
         self._lock = threading.Lock()  # held while the view changes; never while a segment is merged
         self._compacting = threading.Lock()
         self._uids = 0
+        self._tried: set[int] = set()  # the segment that has cells, or for which they did not pay
         self._part_of_row = np.full(0, -1, np.int32)  # uid of the part that holds the row's live place; -1: none
         self._place_of_row = np.full(0, -1, np.int32)
         self._open_tail(dimensions)
@@ -47,7 +49,9 @@ class VectorIndex:
         sealed = self._view.sealed
         size = sum(len(part.alive) for part in sealed)
         live = sum(part.live for part in sealed)
-        return len(sealed) > SEGMENTS_WANTED or size - live > DEAD_SHARE_WANTED * size
+        largest = max(sealed, key=lambda part: part.live, default=None)
+        uncelled = largest is not None and largest.live >= CELLS_FROM and largest.segment.uid not in self._tried
+        return len(sealed) > SEGMENTS_WANTED or size - live > DEAD_SHARE_WANTED * size or uncelled
 
     def add(self, rows: I32, values: F32) -> None:
         """Makes `(n,)` rows retrievable by `(n, d)` unit vectors, kept as float16; a row's earlier vector leaves at the
@@ -99,10 +103,14 @@ class VectorIndex:
                 return
             rows = np.concatenate([part.segment.rows[part.alive] for part in merged])
             halves = np.concatenate([part.segment.halves[part.alive] for part in merged])
-            segment = SealedSegment(uid, rows, halves)
+            earlier = next((part.segment.cells for part in merged if part.segment.cells is not None), None)
+            cells, order = sorted_by_cell(halves, earlier)
+            rows = rows[order]
+            segment = SealedSegment(uid, rows, halves[order] if cells is not None else halves, cells)
             with self._lock:
+                self._tried = {uid}
                 now = self._view.sealed  # starts with the same segments: only compaction takes segments away
-                alive = np.concatenate([new.alive[old.alive] for old, new in zip(merged, now, strict=False)])
+                alive = np.concatenate([new.alive[old.alive] for old, new in zip(merged, now, strict=False)])[order]
                 self._part_of_row[rows[alive]] = uid
                 self._place_of_row[rows[alive]] = np.flatnonzero(alive)
                 live = int(np.count_nonzero(alive))

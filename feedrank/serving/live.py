@@ -56,8 +56,13 @@ class Live:
         """Takes expired items out of every index."""
         self._retrievable.expire(now)
 
+    @property
+    def wants_compaction(self) -> bool:
+        """Whether searches would gain from `compact`."""
+        return self._retrievable.wants_compaction
+
     def compact(self) -> None:
-        """Merges index segments where searches would gain from it; searches go on meanwhile."""
+        """Merges index segments where searches would gain from it; searches, adds and removals go on meanwhile."""
         self._retrievable.compact()
 
     def fullest_space(self) -> str:
