@@ -3,9 +3,7 @@
  * Arrays come and go by the buffer protocol, so that building needs no NumPy. Wrong types, shapes or sizes raise
  * ValueError; sizes agree before a kernel runs, so that no kernel reads beyond an array.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
+#include "arrays.h"
 #include "native.h"
 
 static int runs_avx512 = 0;
@@ -29,46 +27,6 @@ static PyObject *py_use_avx512(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "p", &wanted)) return NULL;
     runs_avx512 = wanted && machine_has_avx512();
     return PyBool_FromLong(runs_avx512);
-}
-
-/* The contiguous buffer of an array whose items have `width` bytes. */
-static int borrow(PyObject *array, Py_buffer *view, Py_ssize_t width, int writable, const char *name) {
-    const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(array, view, flags) < 0) return -1;
-    if (view->itemsize != width) {
-        PyErr_Format(PyExc_ValueError, "%s has items of %zd bytes, not %zd", name, view->itemsize, width);
-        PyBuffer_Release(view);
-        return -1;
-    }
-    return 0;
-}
-
-#define COUNT(view) ((int64_t)((view).len / (view).itemsize))
-#define MOST_ARRAYS 10
-
-typedef struct {
-    Py_buffer views[MOST_ARRAYS];
-    int held;
-} arrays_t;
-
-static void *take(arrays_t *arrays, PyObject *array, Py_ssize_t width, int writable, const char *name) {
-    if (borrow(array, &arrays->views[arrays->held], width, writable, name) < 0) return NULL;
-    void *data = arrays->views[arrays->held++].buf;
-    return data ? data : (void *)arrays; /* an empty array may have no memory; nothing is read of it */
-}
-
-static int64_t count_of(const arrays_t *arrays, int which) { return COUNT(arrays->views[which]); }
-
-static PyObject *done(arrays_t *arrays, int failed) {
-    for (int i = 0; i < arrays->held; i++) PyBuffer_Release(&arrays->views[i]);
-    if (PyErr_Occurred()) return NULL;
-    if (failed) return PyErr_NoMemory();
-    Py_RETURN_NONE;
-}
-
-static PyObject *wrong(arrays_t *arrays, const char *what) {
-    if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, what);
-    return done(arrays, 0);
 }
 
 /* products(table, half, places or None, b, m, d, out) */
