@@ -30,7 +30,7 @@ class Frame:
 
     def per_request(self, values: AnyArray) -> AnyArray:
         """A request's value for each of its candidates."""
-        return values[self.request]
+        return np.repeat(values, self.sizes, axis=0)
 
     def cached(self, key: str, make: Callable[["Frame"], AnyArray]) -> AnyArray:
         """What `make` gives for this batch, made once: for what several features read."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feedrank.features import Raw
-from feedrank.kernels import among
+from feedrank.kernels import among, distinct
 from feedrank.pipeline.rules import Ruleset
 from feedrank.pipeline.stages import Filter, Query, Reader
 from feedrank.state import CODED, NEVER, Catalog
@@ -64,6 +64,8 @@ class RegionFilter:
     always: bool = True
 
     def keep(self, query: Query, reader: Reader, raw: Raw) -> Bools:
+        if not raw.items.regions.any():  # code 0: everywhere
+            return np.ones(len(raw.items.rows), np.bool_)
         here = {query.context.region, query.context.country} - {""}
         words = self.catalog.vocabularies["regions"].words
         codes, inverse = np.unique(raw.items.regions, return_inverse=True)
@@ -192,6 +194,8 @@ class StoryFilter:
 
     def keep(self, query: Query, reader: Reader, raw: Raw) -> Bools:
         rows = raw.items.rows
+        if len(distinct(raw.items.story)) == len(rows):
+            return np.ones(len(rows), np.bool_)
         order = np.lexsort((rows, -_appeared(raw), raw.items.story))
         _, first = np.unique(raw.items.story[order], return_index=True)
         mask = np.zeros(len(rows), np.bool_)

@@ -42,7 +42,14 @@ def _share(frame: Frame, column: str, weights: F64) -> F64:
 
 def category_affinity(frame: Frame) -> F64:
     """Share of the user's decayed, dwell-weighted reading in the candidate's category, (n,)."""
-    return _share(frame, "category", frame.cached("affinity_weights", _weights))
+    return _affinity(frame, "category")
+
+
+def _affinity(frame: Frame, column: str) -> F64:
+    def share(frame: Frame) -> F64:
+        return _share(frame, column, frame.cached("affinity_weights", _weights))
+
+    return frame.cached(f"{column}_affinity", share)
 
 
 def _recent_share(frame: Frame, column: str) -> F64:
@@ -61,7 +68,7 @@ FEATURES: tuple[Feature, ...] = (
             f"{column}_affinity",
             "affinity",
             f"share of the user's decayed, dwell-weighted reading in the candidate's {column}",
-            lambda f, column=column: _share(f, column, f.cached("affinity_weights", _weights)),  # type: ignore[misc]
+            lambda f, column=column: _affinity(f, column),  # type: ignore[misc]
             READS,
         )
         for column in ("category", "subcategory", "author", "source")

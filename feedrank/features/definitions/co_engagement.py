@@ -41,6 +41,10 @@ def _cosines(frame: Frame) -> F64:
 
 def co_sum(frame: Frame) -> F64:
     """Cosines summed over the history, newest first with decaying weight, (n,)."""
+    return frame.cached("co_sum", _co_sum)
+
+
+def _co_sum(frame: Frame) -> F64:
     values = cosines(frame)
     total = np.zeros(frame.n)
     for k in range(CO_HISTORY):  # in order, so that a row's bits do not depend on the batch

@@ -31,7 +31,7 @@ def _hours_since_view(frame: Frame) -> F64:
 
 def views_by_user(frame: Frame) -> F64:
     """Times each candidate was shown to its user in 7 d, (n,)."""
-    return _views_within(frame, 168.0)
+    return frame.cached("views_168h", lambda f: _views_within(f, 168.0))
 
 
 def _last_slate(frame: Frame) -> F64:

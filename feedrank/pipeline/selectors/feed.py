@@ -109,8 +109,9 @@ class FeedSelector:
     def _pins(self, query: Query, candidates: Candidates, first_place: int) -> dict[int, int]:
         """Candidate index by pinned place, from `first_place` on; the first rule wins a place."""
         pins: dict[int, int] = {}
-        index = {row: i for i, row in enumerate(candidates.rows.tolist())}
-        for rule in self.rules.ruling(query, "pin"):
+        rules = self.rules.ruling(query, "pin")
+        index = {row: i for i, row in enumerate(candidates.rows.tolist())} if rules else {}
+        for rule in rules:
             rows = (self.catalog.row_of.get(item_id, -1) for item_id in rule.items.item_ids)
             found = next((index[row] for row in rows if row in index and index[row] not in pins.values()), None)
             if found is not None and rule.position is not None and rule.position >= first_place:
