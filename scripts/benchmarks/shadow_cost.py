@@ -46,7 +46,7 @@ def main(
     users: Annotated[int, typer.Option(min=1, help="Users with histories.")] = 300,
     dimensions: Annotated[int, typer.Option(min=2, help="Of each vector.")] = 384,
     trees: Annotated[int, typer.Option(min=1, help="Of both models.")] = 300,
-    percent: Annotated[float, typer.Option(min=0.01, max=100, help="Of requests the challenger samples.")] = 10.0,
+    percent: Annotated[float, typer.Option(min=0.01, max=99, help="Of requests the challenger samples.")] = 10.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Calls a second, at most.")] = 25.0,
     calls: Annotated[int, typer.Option(min=BLOCK, help="Rank calls a round and way, in whole blocks of 20.")] = 300,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, each of both ways in turns.")] = 7,
