@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from feedrank.analysis.experiment_report import Decision, Question, Report, analyse, load_definitions
+from feedrank.analysis.experiment_report.readings import Reading
 from feedrank.records import Kind
 from feedrank.settings import Settings
 from feedrank.store import StoredSlate
@@ -28,6 +31,9 @@ variant = [
     { name = "new", weight = 50, settings = { selector.diversity = 0.3 } },
 ]
 """
+
+
+END_OF = {days: START + (days - 1) * DAY + 19 * HOUR for days in range(1, 6)}  # when the last readers come
 
 
 @dataclass
@@ -125,3 +131,19 @@ def opened_shop(folder: Path) -> Shop:
     items = [Item(ItemId(f"a{i}"), title=f"item {i}", category=f"c{i % 4}", updated_at=1) for i in range(ITEMS)]
     store.append_items(items, None)
     return Shop(store)
+
+
+def report_of(shop: Shop, **more: Any) -> Report:
+    """What the shop's experiment says by the shipped definitions; `more` of a Question."""
+    return analyse(shop.written(), Question(NAME, **more), load_definitions())
+
+
+def decision(report: Report) -> Decision:
+    """On its only treatment."""
+    (verdict,) = report.verdicts
+    return verdict.decision
+
+
+def reading(report: Report, name: str) -> Reading:
+    """Of one metric."""
+    return next(r for r in report.readings if r.metric.name == name)

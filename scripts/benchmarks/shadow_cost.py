@@ -36,7 +36,7 @@ PATIENCE_S = 30.0  # a stall of a busy machine is a figure, not an end
 def main(
     items: bench.Items = 10_000,
     users: bench.Users = 2_000,
-    percent: Annotated[float, typer.Option(min=0.01, max=100, help="Of requests the challenger samples.")] = 10.0,
+    percent: Annotated[float, typer.Option(min=0.01, max=99, help="Of requests the challenger samples.")] = 10.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Calls a second, at most.")] = 25.0,
     calls: Annotated[int, typer.Option(min=BLOCK, help="Rank calls a round and way, in whole blocks of 20.")] = 300,
     rounds: bench.Rounds = 7,
