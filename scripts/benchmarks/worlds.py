@@ -135,12 +135,16 @@ def ready(spec: WorldSpec, cache: Path = CACHE, *, live: bool = False) -> World:
     folder = cache / spec.folder_name
     world = World(spec, folder)
     log = _read(folder / LOG_FILE)
-    if not is_fresh(log, log_fingerprint(spec)) or (live and log is not None and _now() - log["end"] > LIVE_FOR):
+    # Taken before anything is made: code that changes meanwhile is not what made it.
+    log_wanted, derived_wanted = log_fingerprint(spec), derived_fingerprint()
+    if not is_fresh(log, log_wanted) or (live and log is not None and _now() - log["end"] > LIVE_FOR):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _make_log(world)
-    if not is_fresh(_read(folder / DERIVED_FILE), derived_fingerprint()):
+        _write(folder / LOG_FILE, {**log_wanted, **_make_log(world)})
+    if not is_fresh(_read(folder / DERIVED_FILE), derived_wanted):
+        (folder / DERIVED_FILE).unlink(missing_ok=True)
         _derive(world)
+        _write(folder / DERIVED_FILE, derived_wanted)
     return world
 
 
@@ -153,7 +157,8 @@ def copied(world: World, *, data: bool = True) -> Iterator[World]:
         yield World(world.spec, Path(folder))
 
 
-def _make_log(world: World) -> None:
+def _make_log(world: World) -> dict[str, int]:
+    """Makes items and events; tells when the log ends and how many events it holds."""
     spec, end = world.spec, _now()
     rng = np.random.default_rng(spec.seed)
     store = SqliteStore.open(world.data_dir, Settings())
@@ -168,13 +173,12 @@ def _make_log(world: World) -> None:
     finally:
         store.close()
     world.users_file.write_text("\n".join(f"u{k}" for k in range(spec.users)) + "\n", encoding="utf-8")
-    _write(world.folder / LOG_FILE, {**log_fingerprint(spec), "end": end, "events": events})
+    return {"end": end, "events": events}
 
 
 def _derive(world: World) -> None:
     """Makes the snapshot, sample rows and rankers anew: champion and, under the same name, a twin to swap with."""
     shutil.rmtree(world.models_dir, ignore_errors=True)
-    (world.folder / DERIVED_FILE).unlink(missing_ok=True)
     store = SqliteStore.open(world.data_dir, Settings())
     try:
         with _progress() as progress:
@@ -194,7 +198,6 @@ def _derive(world: World) -> None:
     with Console(stderr=True).status("training"):
         world.ranker(TREES, seed=2)
         world.registry().set_alias(CHAMPION, world.ranker(TREES, seed=1), "benchmark")
-    _write(world.folder / DERIVED_FILE, derived_fingerprint())
 
 
 def _progress() -> Progress:

@@ -1,6 +1,5 @@
 """The cache of worlds: used while what made it stands, made anew where not, and never changed by who runs on a copy."""
 
-import json
 import time
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def test_a_world_is_whole(world: World) -> None:
 
 
 class Made:
-    """Stands for the making of worlds: writes what is looked at, and tells what was made."""
+    """Stands for the making of worlds, and tells what was made."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.parts: list[str] = []
@@ -56,14 +55,12 @@ class Made:
         monkeypatch.setattr(worlds, "_make_log", self.log)
         monkeypatch.setattr(worlds, "_derive", self.derived)
 
-    def log(self, world: World) -> None:
+    def log(self, world: World) -> dict[str, int]:
         self.parts.append("log")
-        told = {**worlds.log_fingerprint(world.spec), "end": self.end, "events": 0}
-        (world.folder / "log.json").write_text(json.dumps(told), encoding="utf-8")
+        return {"end": self.end, "events": 0}
 
     def derived(self, world: World) -> None:
         self.parts.append("derived")
-        (world.folder / "derived.json").write_text(json.dumps(worlds.derived_fingerprint()), encoding="utf-8")
 
     def by(self, cache: Path, live: bool = False) -> list[str]:
         """What asking for the world makes."""
@@ -106,6 +103,29 @@ def test_a_log_that_ended_long_ago_is_made_anew_only_for_who_writes(
     made.by(tmp_path)
     assert made.by(tmp_path) == []
     assert made.by(tmp_path, live=True) == ["log", "derived"]
+
+
+def test_code_that_changes_while_a_world_is_made_is_not_what_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Made(monkeypatch)
+    monkeypatch.setattr(worlds, "_derive", lambda world: monkeypatch.setattr(worlds, "TREES", FEW_TREES + 1))
+    made.by(tmp_path)
+    monkeypatch.setattr(worlds, "_derive", made.derived)
+    assert made.by(tmp_path) == ["derived"]
+
+
+def test_a_making_that_fails_leaves_nothing_that_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Made(monkeypatch)
+
+    def fails(world: World) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(worlds, "_derive", fails)
+    with pytest.raises(OSError, match="no space"):
+        made.by(tmp_path)
+    monkeypatch.setattr(worlds, "_derive", made.derived)
+    assert made.by(tmp_path) == ["derived"]
 
 
 def test_a_damaged_fingerprint_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
