@@ -2,8 +2,8 @@
 
 What is measured on it is the path of a request, not the quality of a ranking, but the path depends on shape: vectors
 lie in clusters and their spectrum decays as that of text embeddings does, so that an index finds neighbours worth
-finding; activity follows a power law; people read what came out lately, so that trends, co-engagement and interests
-have something to say. Knows nothing of files, caches or models.
+finding; activity follows a power law; people read what came out lately, and much the same, so that trends,
+co-engagement and interests have something to say. Knows nothing of files, caches or models.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,12 @@ ITEMS_A_TOPIC, MOST_TOPICS = 100, 300
 TOPICS_A_CATEGORY = 20
 SECOND_TOPIC, NOISE = 0.8, 1.2  # lengths beside the category's centre: cosine .53 within a topic, .32 within a category
 SPECTRUM = -0.35  # exponent of the noise's standard deviations: about 110 effective dimensions of 384
-RECENCY = 3.0  # exponent: half of all reads are of the newest eighth of a topic
+# News has hits: of Globo's 1.5 million clicks the top 1% of 26,000 articles take 71%, and of all pairs of articles that
+# neighbour in a history 18% are distinct. So here it is 52% and 10% at 10,000 items, 64% and 34% at 100,000.
+TOPIC_SKEW = 1.2  # Zipf's exponent of how many read a topic
+RECENCY = 6.0  # exponent: half of all reads are of the newest sixty-fourth of a topic
+APPEAL = 3.0  # standard deviation of an item's appeal, in units of the noise of a choice
+USERS_AT_ONCE = 10_000
 ITEM_BATCH, EVENT_BATCH = 2_000, 10_000  # records a transaction
 
 Progress = Callable[[int], object]
@@ -38,6 +43,7 @@ class Catalog:
 
     topic: I32
     published: I64
+    appeal: F64
     starts: I64
 
     @property
@@ -61,7 +67,7 @@ def catalog_of(items: int, end: Micros, rng: np.random.Generator) -> Catalog:
     early = end - rng.integers(EVENT_DAYS * DAY + 1, ITEM_DAYS * DAY, items)
     published = np.where(place < OLD_ITEMS, early, published)
     order = np.lexsort((published, topic))
-    return Catalog(topic, published[order], starts)
+    return Catalog(topic, published[order], APPEAL * rng.standard_normal(items), starts)
 
 
 def vectors_of(topic: I32, dimensions: int, topics: int, rng: np.random.Generator) -> Iterator[F32]:
@@ -144,8 +150,8 @@ class Slates:
 
 
 def slates_of(catalog: Catalog, users: int, mean_actions: float, end: Micros, rng: np.random.Generator) -> Slates:
-    """Each user's slates over the last EVENT_DAYS: OF_TOPIC recent items of a topic the user reads, one of them
-    clicked, and a few of another topic.
+    """Each user's slates over the last EVENT_DAYS: OF_TOPIC recent items of a topic the user reads, one of them clicked
+    by its appeal, and a few of another topic.
     """
     actions = actions_of(users, mean_actions, rng)
     user = np.repeat(np.arange(users, dtype=np.int32), actions)
@@ -158,17 +164,23 @@ def slates_of(catalog: Catalog, users: int, mean_actions: float, end: Micros, rn
     other = (topic + rng.integers(1, catalog.topics, len(user))) % catalog.topics
     near = _recent(catalog, topic, time, OF_TOPIC, rng)
     shown = np.concatenate([near, _recent(catalog, other, time, SHOWN - OF_TOPIC, rng)], axis=1)
-    clicked = np.minimum(rng.geometric(0.4, len(user)) - 1, OF_TOPIC - 1).astype(np.int32)
-    return Slates(user, time, shown, clicked)
+    clicked = np.argmax(catalog.appeal[near] + rng.gumbel(size=near.shape), axis=1)
+    return Slates(user, time, shown, clicked.astype(np.int32))
 
 
 def _topics_read(users: int, topics: int, rng: np.random.Generator) -> I32:
-    """TOPICS_READ distinct topics of each user, (users, TOPICS_READ)."""
-    first = rng.integers(0, topics, users)
-    near = rng.integers(1, topics, users)
-    far = rng.integers(1, topics - 1, users)
-    far += far >= near
-    return np.stack([first, (first + near) % topics, (first + far) % topics], axis=1).astype(np.int32)
+    """TOPICS_READ distinct topics of each user, (users, TOPICS_READ), popular ones likelier.
+
+    The greatest of log weights plus Gumbel noise are a draw without replacement (Efraimidis, Spirakis 2006).
+    """
+    weights = -TOPIC_SKEW * np.log(rng.permutation(topics) + 1)
+    read = np.empty((users, TOPICS_READ), np.int32)
+    for start in range(0, users, USERS_AT_ONCE):
+        part = read[start : start + USERS_AT_ONCE]
+        keys = weights + rng.gumbel(size=(len(part), topics))
+        best = np.argpartition(-keys, TOPICS_READ, axis=1)[:, :TOPICS_READ]
+        part[:] = np.take_along_axis(best, np.argsort(np.take_along_axis(-keys, best, axis=1), axis=1), axis=1)
+    return read
 
 
 def _recent(catalog: Catalog, topic: I32, time: I64, count: int, rng: np.random.Generator) -> I32:

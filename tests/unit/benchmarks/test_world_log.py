@@ -59,6 +59,15 @@ def test_most_reads_are_of_what_is_new() -> None:
     assert np.median(age) < 3 * DAY < np.median(slates.time.mean() - catalog.published)
 
 
+def test_clicks_concentrate_on_hits_and_on_popular_topics() -> None:
+    catalog, slates = world(items=30_000, users=3_000)
+    clicked = slates.shown[np.arange(len(slates.user)), slates.clicked]
+    of_item = np.sort(np.bincount(clicked, minlength=30_000))[::-1]
+    assert of_item[:300].sum() > 0.45 * of_item.sum()
+    of_topic = np.sort(np.bincount(catalog.topic[clicked], minlength=catalog.topics))[::-1]
+    assert of_topic[: catalog.topics // 10].sum() > 0.5 * of_topic.sum() and (of_topic > 0).mean() > 0.9
+
+
 @pytest.mark.parametrize("mean", [8.0, 25.0, 102.0, 150.0])
 def test_activity_is_a_power_law_with_the_mean_asked_for(mean: float) -> None:
     actions = world_log.actions_of(200_000, mean, rng())
