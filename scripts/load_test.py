@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from feedrank.errors import FeedRankError
-from feedrank.loadtest import Arrivals, Bounds, Generator, Point, Sweep, due_times, holds, point_of, sweep
+from feedrank.loadtest import Arrivals, Bounds, Generator, Point, Sweep, due_times, holds, length_for, point_of, sweep
 from feedrank.loadtest.chart import Chart, Line, svg
 from feedrank.loadtest.sweep import generator_late
 from feedrank.v1 import feedrank_pb2 as pb
@@ -33,12 +33,13 @@ FIRST_RATE = 20.0  # where a search begins: any service holds it, and two second
 @app.command()
 def main(
     target: Annotated[str, typer.Option(help="HOST:PORT of the service.")],
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long at each rate.")],
+    seconds: Annotated[float, typer.Option(min=0.1, help="At each rate; a search takes longer at low ones.")],
     rate: Annotated[float | None, typer.Option(min=0.1, help="Calls a second.")] = None,
     rates: Annotated[str | None, typer.Option(help="Several rates, one after the other: 50,100,200.")] = None,
     search: Annotated[bool, typer.Option(help="Look for the highest rate held within --bound-ms.")] = False,
     first: Annotated[float, typer.Option(min=0.1, help="Where the search begins.")] = FIRST_RATE,
     precision: Annotated[float, typer.Option(min=0.001, max=1, help="Of the search, as a share of the rate.")] = 0.05,
+    least_calls: Annotated[int, typer.Option(min=1, help="At each rate of a search.")] = 300,
     bound_ms: Annotated[float, typer.Option(min=0.1, help="What p99 may be; goodput counts answers within it.")] = 50.0,
     timeout_ms: Annotated[float, typer.Option(min=1, help="Deadline of each call.")] = 1_000.0,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds at each rate before counting begins.")] = 1.0,
@@ -67,7 +68,8 @@ def main(
                 generator.settle(requests[0], bound_ms / 1e3)
                 if warm_up:
                     generator.run(requests, due_times(at, warm_up, arrivals, seed + 1))
-                point = point_of(generator.run(requests, due_times(at, seconds, arrivals, seed)), at, seconds, bound_ms)
+                lasting = length_for(at, seconds, least_calls) if search else seconds
+                point = point_of(generator.run(requests, due_times(at, lasting, arrivals, seed)), at, lasting, bound_ms)
                 console.print(_line(point, bounds), highlight=False, soft_wrap=True)
                 return point
 

@@ -7,7 +7,19 @@ looks for the highest rate a service holds, `chart` draws. Used by scripts, neve
 
 from feedrank.loadtest.figures import Calls, Point, point_of
 from feedrank.loadtest.generator import Generator
-from feedrank.loadtest.schedule import Arrivals, due_times
+from feedrank.loadtest.schedule import Arrivals, due_times, length_for
 from feedrank.loadtest.sweep import Bounds, Sweep, holds, sweep
 
-__all__ = ["Arrivals", "Bounds", "Calls", "Generator", "Point", "Sweep", "due_times", "holds", "point_of", "sweep"]
+__all__ = [
+    "Arrivals",
+    "Bounds",
+    "Calls",
+    "Generator",
+    "Point",
+    "Sweep",
+    "due_times",
+    "holds",
+    "length_for",
+    "point_of",
+    "sweep",
+]

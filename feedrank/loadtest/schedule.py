@@ -15,6 +15,14 @@ class Arrivals(StrEnum):
     EVEN = "even"  # one every 1/rate seconds
 
 
+def length_for(rate: float, seconds: float, least_calls: int, most: float = 6.0) -> float:
+    """How long to send at a rate, in seconds: as asked, or for so many calls that a p99 is more than their slowest.
+
+    At most `most` times as long as asked: a service that holds next to nothing is told from fewer.
+    """
+    return min(max(seconds, least_calls / rate), most * seconds)
+
+
 def due_times(rate: float, seconds: float, arrivals: Arrivals, seed: int) -> F64:
     """Seconds from the start at which calls are due, ascending, all in [0, seconds), (n,).
 

@@ -17,7 +17,7 @@ import typer
 import worlds
 from rich.progress import track
 
-from feedrank.loadtest import Arrivals, Bounds, Calls, Generator, due_times, point_of, sweep
+from feedrank.loadtest import Arrivals, Bounds, Calls, Generator, due_times, length_for, point_of, sweep
 from feedrank.loadtest.figures import OK, percentiles
 from feedrank.types import F64, Bools
 from feedrank.v1 import feedrank_pb2 as pb
@@ -28,6 +28,7 @@ TIMES = 3.0  # of the peak
 CALM = 0.5  # of the peak, before and after
 WARM_UP_S = 2.0
 REFUSED = "RESOURCE_EXHAUSTED"
+LEAST_CALLS = 300  # at each rate of the search for the peak
 PRECISION = 0.1  # of the peak: finer than the target is stated
 
 
@@ -60,8 +61,9 @@ def main(
         def measure(rate: float) -> Any:
             bench.err.print(f"looking for the peak: {rate:.0f}/s", highlight=False)
             generator.settle(requests[0], bound_ms / 1e3)
-            calls = generator.run(requests, due_times(rate, seconds, Arrivals.POISSON, 1))
-            return point_of(calls, rate, seconds, bound_ms)
+            lasting = length_for(rate, seconds, LEAST_CALLS)
+            calls = generator.run(requests, due_times(rate, lasting, Arrivals.POISSON, 1))
+            return point_of(calls, rate, lasting, bound_ms)
 
         peak = sweep(measure, 40.0, Bounds(p99_ms=bound_ms), PRECISION).held
         if not peak:

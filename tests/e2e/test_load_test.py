@@ -57,7 +57,18 @@ def test_one_rate_is_reported_for_people_and_machines(
     ranking, target = server
     users, json_file = tmp_path / "users.txt", tmp_path / "figures.json"
     users.write_text("poor\n", encoding="utf-8")
-    options = ["--target", target, "--rate", "50", "--seconds", "0.4", "--arrivals", "even", "--warm-up", "0"]
+    options = [
+        "--target",
+        target,
+        "--rate",
+        "50",
+        "--seconds",
+        "0.4",
+        "--arrivals",
+        "even",
+        "--warm-up",
+        "0",
+    ]
     done = CliRunner().invoke(script.app, [*options, "--limit", "7", "--users", str(users), "--json", str(json_file)])
     assert done.exit_code == 0, done.output
     assert len(ranking.heard) == 21  # one before, to see that the service is calm
@@ -74,7 +85,17 @@ def test_several_rates_are_drawn_and_refusals_counted(
     _, target = server
     users, plot = tmp_path / "users.txt", tmp_path / "plot.svg"
     users.write_text("refused\nfine\n", encoding="utf-8")
-    options = ["--target", target, "--rates", "40,80", "--seconds", "0.5", "--warm-up", "0", "--slates"]
+    options = [
+        "--target",
+        target,
+        "--rates",
+        "40,80",
+        "--seconds",
+        "0.5",
+        "--warm-up",
+        "0",
+        "--slates",
+    ]
     done = CliRunner().invoke(script.app, [*options, "--users", str(users), "--plot", str(plot), "--json", "-"])
     assert done.exit_code == 0, done.output
     assert [p["rate"] for p in json.loads(done.stdout)["points"]] == [40.0, 80.0]
@@ -87,7 +108,17 @@ def test_a_search_says_what_was_held(script: ModuleType, server: tuple[Ranking, 
     _, target = server
     users = tmp_path / "users.txt"
     users.write_text("refused\n", encoding="utf-8")
-    options = ["--target", target, "--search", "--first", "16", "--seconds", "0.3", "--warm-up", "0"]
+    options = [
+        "--target",
+        target,
+        "--search",
+        "--first",
+        "16",
+        "--seconds",
+        "0.3",
+        "--warm-up",
+        "0",
+    ]
     done = CliRunner().invoke(script.app, [*options, "--users", str(users)])
     assert done.exit_code == 1 and "held 0.0 calls a second" in done.output  # everything is refused
 

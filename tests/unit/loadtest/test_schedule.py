@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from feedrank.errors import InvalidInput
-from feedrank.loadtest import Arrivals, due_times
+from feedrank.loadtest import Arrivals, due_times, length_for
 
 
 def test_even_arrivals_are_one_over_the_rate_apart() -> None:
@@ -36,3 +36,8 @@ def test_poisson_arrivals_have_the_rate_and_exponential_gaps() -> None:
 def test_no_load_is_refused(rate: float, seconds: float) -> None:
     with pytest.raises(InvalidInput, match="is no load"):
         due_times(rate, seconds, Arrivals.EVEN, seed=1)
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(100.0, 10.0), (30.0, 10.0), (15.0, 20.0), (10.0, 30.0), (0.1, 60.0)])
+def test_low_rates_last_longer_up_to_six_times(rate: float, expected: float) -> None:
+    assert length_for(rate, 10.0, least_calls=300) == expected
