@@ -76,8 +76,14 @@ variant = [
 ]
 """
 
-# Chosen beforehand, as a team would: all of it happens on one day, so nobody can say who comes back the next.
+# Chosen beforehand, as a team would: all of it happens on one day, so nobody can say who comes back the next; and how
+# often readers ask is fixed, whatever they are shown.
 METRICS = """
+[[metric]]
+name = "sessions_per_user"
+title = "Sessions per user"
+numerator = "sessions"
+
 [[metric]]
 name = "return_next_day"
 title = "Days that are followed by another"
@@ -145,7 +151,14 @@ def main(
         horizon = datetime.fromtimestamp(ended / SECOND, UTC).isoformat()
         (folder / "metrics.toml").write_text(METRICS if train else METRICS + OF_A_TEST, encoding="utf-8")
         common = ["--data-dir", str(data_dir), "--horizon", horizon, "--metrics", str(folder / "metrics.toml")]
-        figures: dict[str, Any] = {"users": users, "feeds": asked, "empty": empty, "seed": seed, **names}
+        figures: dict[str, Any] = {
+            "users": users,
+            "feeds": asked,
+            "empty": empty,
+            "seed": seed,
+            "experiments": text,
+            **names,
+        }
         for experiment in RIGHT:
             report = folder / f"{experiment}.json"
             page = [] if keep is None else ["--report", str(folder / f"{experiment}.html")]

@@ -24,18 +24,16 @@ BY_CHANCE = 0.001
 
 
 @pytest.fixture(scope="module")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The folder and the figures of one drive: popularity against its reverse, against its twin, and in a duel."""
-    folder = tmp_path_factory.mktemp("live")
-    options = ["--users", str(USERS), "--items", "600", "--feeds", "2", "--no-train", "--keep", str(folder)]
+def drive(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The figures of one drive: popularity against its reverse, against its twin, and in a duel."""
+    file = tmp_path_factory.mktemp("live") / "out.json"
+    options = ["--users", str(USERS), "--items", "600", "--feeds", "2", "--no-train", "--json", str(file)]
     command = [sys.executable, str(ROOT / "scripts" / "benchmarks" / "live_ab.py"), *options]
-    done = subprocess.run(
-        [*command, "--json", str(folder / "out.json")], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert (folder / "out.json").exists(), done.stderr
-    figures: dict[str, Any] = json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert file.exists(), done.stderr
+    figures: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     assert done.returncode == (0 if all(figures["right"].values()) else 1)
-    return folder, figures
+    return figures
 
 
 def ctr(report: dict[str, Any]) -> dict[str, Any]:
@@ -43,29 +41,30 @@ def ctr(report: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_a_planted_winner_is_found_and_shipped(drive: tuple[Path, dict[str, Any]]) -> None:
-    report = drive[1]["planted"]
+def test_a_planted_winner_is_found_and_shipped(drive: dict[str, Any]) -> None:
+    report = drive["planted"]
     assert report["final"] and not report["broken"]
     assert report["verdicts"]["better"]["decision"] == "ship", report["verdicts"]
     assert "is better" in report["verdicts"]["better"]["sentence"]
     assert ctr(report)["relative"] > 0.3
 
 
-def test_two_equal_models_are_found_equal(drive: tuple[Path, dict[str, Any]]) -> None:
-    report = drive[1]["equal"]
+def test_two_equal_models_are_found_equal(drive: dict[str, Any]) -> None:
+    report = drive["equal"]
     assert report["final"] and not report["broken"]
     assert ctr(report)["p_fixed"] > BY_CHANCE, report["verdicts"]
 
 
-def test_readers_of_both_prefer_the_better_one(drive: tuple[Path, dict[str, Any]]) -> None:
-    report = drive[1]["duel"]
-    assert report["preference"]["favoured"] == 1, report["preference"]
-    assert not report["verdicts"]
+def test_readers_of_both_prefer_the_better_one(drive: dict[str, Any]) -> None:
+    """Of some fifty readers: the sign test nearly always shows it, and never the opposite."""
+    report = drive["duel"]
+    liked = report["preference"]
+    assert liked["prefer_challenger"] > liked["prefer_control"] and liked["favoured"] != -1, liked
+    assert report["final"] and not report["verdicts"]
 
 
-def test_everybody_counts_where_anybody_can_compute_they_were_assigned(drive: tuple[Path, dict[str, Any]]) -> None:
-    folder, figures = drive
-    experiments = parse_experiments((folder / "data" / "experiments.toml").read_text(encoding="utf-8"))
+def test_everybody_counts_where_anybody_can_compute_they_were_assigned(drive: dict[str, Any]) -> None:
+    experiments = parse_experiments(drive["experiments"])
     now = time.time_ns() // 1_000
     assigned: Counter[tuple[str, str]] = Counter()
     for number in range(USERS):
@@ -74,8 +73,8 @@ def test_everybody_counts_where_anybody_can_compute_they_were_assigned(drive: tu
     counted = {
         (name, variant): count
         for name in ("planted", "equal", "duel")
-        for variant, count in figures[name]["counts"].items()
+        for variant, count in drive[name]["counts"].items()
     }
     assert counted == dict(assigned)
     for name in ("planted", "equal", "duel"):
-        assert set(figures[name]["fell_back"].values()) <= {0.0}
+        assert set(drive[name]["fell_back"].values()) <= {0.0}
