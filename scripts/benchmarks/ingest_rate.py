@@ -3,7 +3,8 @@
     .venv/bin/python scripts/benchmarks/ingest_rate.py --items 100000
 
 Closed loop: a few callers, each sending its next batch once the last is on disk. Batches are made beforehand, so that
-the clients take little of the machine. The service folds what it is sent meanwhile, as it does. Knows nothing of Rank.
+the clients take little of the machine. Two mixes in turns: slates of 12 items viewed, each with its click, and clicks
+by themselves. The service folds what it is sent meanwhile, as it does. Knows nothing of Rank.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from feedrank.v1 import feedrank_pb2 as pb
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
+SLATES, CLICKS = "slates and clicks", "clicks alone"
+MIXES = (SLATES, CLICKS)
 MADE_FOR = 40_000.0  # events a second: batches are made for no less, so that none is sent twice
 
 
@@ -38,23 +41,27 @@ def main(
     """Events acknowledged a second, and how long a batch takes."""
     machine = bench.Machine()
     world = worlds.ready(worlds.WorldSpec(items, users), cache, live=True)
-    rows: list[dict[str, float]] = []
+    rows: dict[str, list[dict[str, float]]] = {mix: [] for mix in MIXES}
     with worlds.copied(world) as copy, servers.served(copy) as server:
-        asyncio.run(sent(server.target, batches(items, users, 2.0, 0), 2.0, callers))  # warm
+        asyncio.run(sent(server.target, batches(MIXES[0], items, users, 2.0, 0), 2.0, callers))  # warm
         for number in range(rounds):
-            with bench.err.status(f"round {number + 1}"):
-                made = batches(items, users, seconds, number + 1)
-                rows.append(asyncio.run(sent(server.target, made, seconds, callers)))
-            bench.err.print(f"round {number + 1}: {rows[-1]['events/s']:,.0f} events/s")
-    figures: dict[str, Any] = {name: bench.spread(row[name] for row in rows) for name in rows[0]}
+            for mix in MIXES:
+                with bench.err.status(f"round {number + 1}, {mix}"):
+                    made = batches(mix, items, users, seconds, number + 1)
+                    rows[mix].append(asyncio.run(sent(server.target, made, seconds, callers)))
+                bench.err.print(f"round {number + 1}, {mix}: {rows[mix][-1]['events/s']:,.0f} events/s")
+    figures: dict[str, Any] = {
+        f"{mix}: {name}": bench.spread(row[name] for row in rows[mix]) for mix in MIXES for name in rows[mix][0]
+    }
     details = {"events before": world.events, "callers": callers, "batch": BATCH, "items": items, "users": users}
     bench.publish(f"ingest into a store of {world.events:,} events", figures, machine, json_file, details)
 
 
-def batches(items: int, users: int, seconds: float, seed: int) -> list[bytes]:
-    """Serialised batches, more than can be sent."""
+def batches(mix: str, items: int, users: int, seconds: float, seed: int) -> list[bytes]:
+    """Serialised batches of a mix, more than can be sent."""
     traffic = Traffic(items, users, seed)
-    return [traffic.events().SerializeToString() for _ in range(int(MADE_FOR * seconds / BATCH))]
+    make = traffic.events if mix == SLATES else traffic.clicks
+    return [make().SerializeToString() for _ in range(int(MADE_FOR * seconds / BATCH))]
 
 
 async def sent(target: str, requests: list[bytes], seconds: float, callers: int) -> dict[str, float]:

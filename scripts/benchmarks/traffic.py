@@ -62,6 +62,19 @@ class Traffic:
             events += self._slate(f"u{user}", [f"i{start + k}" for k in range(world_log.SHOWN)], now)
         return pb.RecordEventsRequest(events=events)
 
+    def clicks(self, count: int = BATCH) -> pb.RecordEventsRequest:
+        """`count` clicks of now, by themselves: the smallest events there are that change a feed."""
+        users = self._rng.integers(0, self._users, count).tolist()
+        items = self._rng.integers(0, self._items, count).tolist()
+        now = to_timestamp(time.time_ns() // 1_000)
+        events = []
+        for user, item in zip(users, items, strict=True):
+            self._n += 1
+            name = f"c{self._run}-{self._n}"
+            event = pb.Event(event_id=name, user_id=f"u{user}", time=now, action=pb.ACTION_CLICK, item_id=f"i{item}")
+            events.append(event)
+        return pb.RecordEventsRequest(events=events)
+
     def _slate(self, user: str, shown: list[str], now: Timestamp) -> list[pb.Event]:
         name = f"{self._run}-{self._n}"
         view = pb.Event(event_id=f"v{name}", user_id=user, time=now, action=pb.ACTION_VIEW, request_id=name)
