@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from feedrank.errors import FeedRankError
+from feedrank.errors import FeedRankError, NotFound
 from feedrank.pipeline import lists
 from feedrank.pipeline.executor import Observe
 from feedrank.records import (
@@ -30,7 +30,7 @@ from feedrank.records import (
 from feedrank.registry import Registry
 from feedrank.serving import metrics
 from feedrank.serving.laboratory import Laboratory
-from feedrank.serving.lanes import Model, Wiring
+from feedrank.serving.lanes import PRIOR, Model, Wiring
 from feedrank.serving.live import Live
 from feedrank.serving.models import champion_or_prior, load_model
 from feedrank.serving.rulebook import Rulebook
@@ -96,6 +96,8 @@ class Publisher:
 
     def start(self, *, follow: bool = True) -> None:
         """Loads, catches up, publishes the first view and begins to follow the log; without `follow`, `turn` does."""
+        # Verifying a model waits for a child process; the log is read meanwhile.
+        early = self._loader.submit(champion_or_prior, self._registry, self._settings)
         live = self._snapshots.load_live()
         self._rulebook.look()
         self._laboratory.look()  # what it records is among what is caught up with
@@ -106,7 +108,7 @@ class Publisher:
             self._note_erasures([fact for fact in facts if fact.offset > clean])
             experiments = next((f for f in reversed(facts) if isinstance(f, ExperimentsChanged)), experiments)
         # After catching up: what is activated from here on is in the records still to come.
-        self._model = champion_or_prior(self._registry, self._settings)
+        self._model = self._in_force(early.result())
         self._laboratory.start(experiments)
         self._live = live
         self._make_lists()
@@ -114,6 +116,14 @@ class Publisher:
         self._refreshed_at = self._clock()
         if follow:
             self._thread.start()
+
+    def _in_force(self, early: Model) -> Model:
+        """The model loaded early, or the one that has become champion since."""
+        try:
+            now = self._registry.resolve(self._settings.champion)
+        except NotFound:
+            now = PRIOR
+        return early if early.version == now else champion_or_prior(self._registry, self._settings)
 
     def stop(self) -> None:
         """Stops following and writes a snapshot of what was folded."""
