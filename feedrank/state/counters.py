@@ -87,6 +87,12 @@ class DecayedCounters:
         sums = decayed(self.sums, rows, shrinks, decay.FAINTEST)
         return sums.reshape(len(rows), self.kinds, len(self.half_lives))
 
+    def column(self, rows: I32, kind: int, half_life: int, now: Micros) -> F64:
+        """One of the columns that `read` gives, (n,), to the bit, for what needs no other."""
+        sums: F64 = self.sums[rows, kind * len(self.half_lives) + half_life] * self.shrinks(now)[half_life]
+        sums[sums < decay.FAINTEST] = 0.0
+        return sums
+
     def align(self, other: "DecayedCounters") -> None:
         """Moves both to the later landmark of each half-life, so that sums may be added."""
         for j in range(len(self.half_lives)):

@@ -56,6 +56,6 @@ def neighbours(state: State, seeds: I32, now: Micros) -> tuple[I32, F64]:
 
 
 def _engagements(state: State, rows: I32, now: Micros) -> F64:
-    counts = state.items.read(rows, now)
-    total: F64 = counts[:, Count.CLICKS, -1] + counts[:, Count.READS, -1]
-    return total
+    longest = len(state.items.half_lives) - 1
+    clicks = state.items.column(rows, Count.CLICKS, longest, now)
+    return clicks + state.items.column(rows, Count.READS, longest, now)

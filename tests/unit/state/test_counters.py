@@ -58,6 +58,17 @@ def test_reads_equal_plain_sums(some: Amounts, ahead: int) -> None:
     np.testing.assert_allclose(full(table, now), expected(some, ROWS, now), rtol=1e-10, atol=1e-100)
 
 
+@given(amounts, st.integers(0, 40 * DAY))
+def test_a_column_is_that_of_a_read_to_the_bit(some: Amounts, ahead: int) -> None:
+    now = T0 + max((age for *_, age in some), default=0) + ahead
+    table = DecayedCounters()
+    add(table, some)
+    whole = full(table, now)
+    for kind in range(table.kinds):
+        for h in range(len(HALF_LIVES)):
+            assert table.column(ROWS, kind, h, now).tobytes() == np.ascontiguousarray(whole[:, kind, h]).tobytes()
+
+
 @given(amounts, st.data())
 def test_batches_do_not_matter_to_the_bit(some: Amounts, data: st.DataObject) -> None:
     now = T0 + 400 * DAY
