@@ -44,7 +44,7 @@ LANE_OF_ACTION: dict[Action, Lane] = {
 class UserRecord(NamedTuple):
     """One record of one user. `time` is the fold time; (time, offset) orders records of a user.
 
-    A tuple, since a request makes hundreds: a frozen dataclass takes four times as long to make.
+    A tuple, since a request makes hundreds, and a frozen dataclass takes longer to make.
     """
 
     lane: Lane

@@ -21,7 +21,7 @@ from feedrank.settings import DataSettings, Settings
 from feedrank.store import LogStore
 
 PRIOR = "prior"
-HURRIED_SHARE = 0.3  # of the usual candidates, when many calls wait: a feed takes two thirds of the time
+HURRIED_SHARE = 0.3  # of the usual candidates, when many calls wait; a judgement
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from feedrank.state.entries import ENTRY, LONG_AGO, Entries
 from feedrank.types import F64, I32, I64, AnyArray, Micros
 
 COMPACT_AT = 50_000  # recent entries: merged into a base of millions, a pause of 30 to 80 ms
-PACK_AT = 2_000  # overlay entries: merged into the recent ones, a millisecond; dicts are slow to read
+PACK_AT = 2_000  # overlay entries: then merged into the recent ones; dicts are slow to read
 
 
 class PairTable:
