@@ -106,6 +106,9 @@ def worker(
     grace: Grace = 10.0,
 ) -> None:
     """Answer requests on a port shared with other workers. Started by `serve`; ends when its standard input does."""
+    from feedrank.registry.lightgbm_alone import import_lightgbm_alone
+
+    import_lightgbm_alone()
     from feedrank.server.logs import configure
     from feedrank.server.process import WorkerPlan, run_worker
 

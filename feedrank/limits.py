@@ -115,7 +115,12 @@ def _item_ids_fault(event: Event, action: Action) -> str | None:
         return "item_id and item_ids are both given; send one"
     if len(event.item_ids) > MAX_SLATE_ITEMS:
         return f"item_ids holds {len(event.item_ids)} ids; at most {MAX_SLATE_ITEMS}"
-    for i, item_id in enumerate(event.item_ids):
+    # As above: short and plain if all together are, none of them empty.
+    ids = event.item_ids
+    together = "".join(ids)
+    if all(ids) and together.isascii() and "\0" not in together and max(map(len, ids)) <= MAX_ID_BYTES:
+        return None
+    for i, item_id in enumerate(ids):
         fault = text_fault(f"item_ids[{i}]", item_id, MAX_ID_BYTES, required=True)
         if fault is not None:
             return fault

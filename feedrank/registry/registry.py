@@ -77,6 +77,7 @@ class Registry:
         self.folder = folder
         self._fingerprint_of = fingerprint_of
         self._aliases = Aliases(folder)
+        self._proven: set[tuple[str, ...]] = set()  # columns and sums of what a child of this process has loaded
 
     def check_new(self, name: str) -> None:
         """Raises what `publish` would, before the work: InvalidInput for a name that is no plain word, Conflict for one
@@ -172,7 +173,10 @@ class Registry:
         return f"{name}@{version or versions[-1]}"
 
     def load(self, reference: str) -> LoadedModel:
-        """A version, verified: sums, then features, then golden scores in a child process. RegistryError, NotFound."""
+        """A version, verified: sums, then features, then golden scores in a child process. RegistryError, NotFound.
+
+        What a child has loaded need not be loaded by another, as long as its sums are the same.
+        """
         resolved = self.resolve(reference)
         name, version = split(resolved)
         folder = self.folder / name / version
@@ -187,7 +191,10 @@ class Registry:
             if sha256(contents[file]) != manifest.files[file]:
                 raise RegistryError(f"{folder / file}: altered since it was registered; restore it or retrain")
         check_features(manifest, str(folder), self._fingerprint_of)
-        verify_in_child(folder, manifest.feature_names)
+        proven = (*manifest.feature_names, *(manifest.files[file] for file in contents))
+        if proven not in self._proven:
+            verify_in_child(folder, manifest.feature_names)
+            self._proven.add(proven)
         return LoadedModel(resolved, manifest, contents[MODEL_FILE].decode())
 
     def manifest(self, reference: str) -> Manifest:

@@ -6,6 +6,7 @@ nothing of the other workers on the port.
 
 import logging
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from feedrank.settings import Settings
 
 _log = logging.getLogger(__name__)
 _CHECK_READY_S = 0.02
+# A request gives the interpreter's lock away at every read of the store and every kernel; while facts come in, a thread
+# of the log or of ingestion takes it, and Python's default lets it keep it for 5 ms each time.
+_SWITCH_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class WorkerPlan:
 
 def run_worker(plan: WorkerPlan, settings: Settings) -> None:
     """Serves until told to stop or until the parent is gone. Call from the main thread."""
+    sys.setswitchinterval(_SWITCH_S)
     stop = stop_on_signals()
     stop_when_parent_ends(stop)
     if not serve_until(stop, Worker.open(plan.data_dir, settings, plan.worker_id), plan):

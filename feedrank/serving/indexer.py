@@ -33,7 +33,7 @@ READ = 5_000  # records read from the log at a time
 IDLE_S = 0.5  # the longest wait between looks at `stop`
 STANDBY_S = 1.0  # between tries for the lease while another process holds it
 RETRY_S = 60.0  # after a failure: a reinstalled package or a freed disk is found without a restart
-NICENESS = 5  # rankers come first where cores are scarce
+NICENESS = 10  # rankers come first where cores are scarce: a tenth of a ranker's share is left
 
 
 def run_indexer(data_dir: Path, settings: Settings, *, once: bool = False, stop: threading.Event) -> None:

@@ -1,7 +1,7 @@
 """What a worker derives from the log and keeps in memory: item state, and a vector index a space, fed by one tailing
 thread.
 
-Counters and catalog columns are written under `lock`, in short batches, and read under it once a request; an index
+Counters and catalog columns are written under `lock`, for moments, and read under it once a request; an index
 publishes immutable views of its own. Knows nothing of models, rules or requests.
 """
 
@@ -17,7 +17,7 @@ from feedrank.state import State, apply
 from feedrank.store import LogStore
 from feedrank.types import Micros
 
-BATCH = 256  # facts folded while the lock is held: a request waits a millisecond or two at most
+BATCH = 256  # facts folded at once: the lock is held for a millisecond at most
 READ = 5_000  # records read from the store at a time
 
 
@@ -46,8 +46,7 @@ class Live:
             return []
         facts = [fact for fact in (decode(record) for record in records) if fact is not None]
         for start in range(0, len(facts), BATCH):
-            with self.lock:
-                apply(self.state, facts[start : start + BATCH])
+            apply(self.state, facts[start : start + BATCH], self.lock)
         self.state.position = records[-1].offset  # kinds this version does not know move the position too
         self._retrievable.follow(facts)
         return facts

@@ -67,9 +67,8 @@ class Snapshots:
             if not self._store.acquire_lease(LEASE, holder, now, 60 * SECOND):
                 return
             try:
-                with live.lock:  # packing the tables rearranges them: not while a request reads
-                    live.state.co_engaged.compact()
-                    live.state.regional.compact()
+                live.state.co_engaged.compact(live.lock)  # writing would compact them too, beside requests that read
+                live.state.regional.compact(live.lock)
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 save(live.state, self._path)
                 self._written_position = live.position

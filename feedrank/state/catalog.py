@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from feedrank.types import I32, AnyArray, Row
+from feedrank.types import I32, I64, AnyArray, Row
 from feedrank.v1 import feedrank_pb2 as pb
 
 NO_ROW = -1
@@ -137,11 +137,9 @@ class Catalog:
         columns["listed"][rows] = columns["upserted_by"][rows] > columns["deleted_by"][rows]
         columns["deleted"][rows] = columns["upserted_by"][rows] < columns["deleted_by"][rows]
 
-    def seen(self, row: Row, time: int) -> None:
-        """Notes that a record of fold time `time` named the row. An imported item without a date has time 0: none."""
-        first_seen = self.columns["first_seen"]
-        if 0 < time < first_seen[row]:
-            first_seen[row] = time
+    def seen(self, rows: I32, times: I64) -> None:
+        """Notes that records of these fold times named the rows, (n,). Time 0, of undated imported items, is none."""
+        np.minimum.at(self.columns["first_seen"], rows, np.where(times > 0, times, NEVER))
 
     def merge(self, other: "Catalog") -> None:
         """Takes over what another fold knows: of two writes the later one, the earlier first sight, the later click."""

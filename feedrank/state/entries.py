@@ -11,7 +11,6 @@ from feedrank.kernels import looked_up
 from feedrank.types import F64, I32, I64, Bools, Micros
 
 LONG_AGO: Micros = -(2**62)
-ENTRY = np.dtype([("weight", np.float64), ("touched", np.int64)])
 
 
 @dataclass(frozen=True, slots=True)

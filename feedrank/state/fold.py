@@ -11,11 +11,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from feedrank.records import EventRecorded, Fact, ItemDeleted, ItemUpserted, VectorLanded
-from feedrank.state.catalog import Catalog, Vocabulary
+from feedrank.state.catalog import NEVER, Catalog, Vocabulary
 from feedrank.state.counters import Count, DecayedCounters
-from feedrank.state.pairs import PairTable
+from feedrank.state.pairs import UNLOCKED, Lock, PairTable
 from feedrank.state.vectors import VectorTable
-from feedrank.types import DAY, Action, Micros, Row
+from feedrank.types import DAY, F64, I32, I64, Action, Micros, Row
 
 CO_HALF_LIFE = 3 * DAY  # what is read together changes with the news, within days
 REGION_HALF_LIFE = 1 * DAY
@@ -29,7 +29,7 @@ PRIORS = ("category", "subcategory")  # coded columns whose counters smooth the 
 
 
 class State:
-    """Item state as of a log position. Mutable: `apply` writes it, under the caller's lock."""
+    """Item state as of a log position. Mutable: one thread calls `apply`, which writes it."""
 
     def __init__(self) -> None:
         self.position = 0  # offset of the last record applied
@@ -63,98 +63,129 @@ class _Pairs:
         self.times.append(time)
 
 
-class _Additions:
-    """What one batch adds to counters and pair tables, in record order."""
+class _Batch:
+    """What a stretch of events adds to item state, in record order: gathered first, added all at once."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.position = 0  # offset of the last fact gathered
+        self.events: list[EventRecorded] = []  # those that name items
+        self.rows: list[Row] = []  # named by events, one after another
+        self.counted: list[Row] = []
         self.kinds: list[int] = []
         self.amounts: list[float] = []
         self.times: list[Micros] = []
+        self.clicked: list[Row] = []
+        self.clicked_at: list[Micros] = []
         self.co_engaged = _Pairs()
-        self.regional = _Pairs()
+        self.region_of: list[str] = []
+        self.regional = _Pairs()  # its firsts are known once the regions have codes
 
-    def put(self, row: Row, kind: Count, amount: float, time: Micros) -> None:
-        self.rows.append(row)
+    def count(self, row: Row, kind: Count, amount: float, time: Micros) -> None:
+        self.counted.append(row)
         self.kinds.append(kind)
         self.amounts.append(amount)
         self.times.append(time)
 
 
-def apply(state: State, facts: Iterable[Fact]) -> None:
-    """Folds facts, in the given order, into `state`. Kinds that say nothing of items only move the position."""
-    additions = _Additions()
+def apply(state: State, facts: Iterable[Fact], lock: Lock = UNLOCKED) -> None:
+    """Folds facts, in the given order, into `state`. Kinds that say nothing of items only move the position.
+
+    `lock` is what readers of `state` hold: it is taken while something is written, after all that can be worked out
+    beforehand. Between two holds of it, state is whole as of its position.
+    """
+    batch = _Batch()
     for fact in facts:
         if isinstance(fact, EventRecorded):
-            _event(state, fact, additions)
-            if len(additions.rows) >= FLUSH_AT:
-                additions = _flush(state, additions)
-        elif isinstance(fact, ItemUpserted):
-            additions = _flush(state, additions)
-            _upsert(state, fact)
-        elif isinstance(fact, ItemDeleted):
-            _see(state, fact.row, fact.item_id, fact.time)
-            state.catalog.delete(fact.row, fact.offset)
-        elif isinstance(fact, VectorLanded):
-            _land(state, fact)
-        state.position = max(state.position, fact.offset)
-    _flush(state, additions)
-    state.items.resize(state.catalog.rows)
+            _gather(fact, batch)
+            if len(batch.counted) >= FLUSH_AT:
+                batch = _flush(state, batch, lock)
+        elif isinstance(fact, ItemUpserted | ItemDeleted | VectorLanded):
+            batch = _flush(state, batch, lock)  # counted under the categories in force until now
+            with lock:
+                _item(state, fact)
+                state.position = max(state.position, fact.offset)
+        batch.position = max(batch.position, fact.offset)
+    _flush(state, batch, lock)
 
 
-def _see(state: State, row: Row, item_id: str, time: Micros) -> None:
-    state.catalog.ensure(row)
-    state.catalog.name(row, item_id)
-    state.catalog.seen(row, time)
-
-
-def _event(state: State, fact: EventRecorded, additions: _Additions) -> None:
+def _gather(fact: EventRecorded, batch: _Batch) -> None:
+    """Notes what one event adds."""
     action, time, rows = fact.action, fact.time, fact.rows
     if not rows:
         return
-    ids = fact.event.item_ids or (fact.event.item_id,)
-    for row, item_id in zip(rows, ids, strict=True):
-        _see(state, row, item_id, time)
-    if action == Action.VIEW:
-        for row in rows:
-            additions.put(row, Count.VIEWS, 1.0, time)
-        for row, clicked_at in fact.late_clicks:
-            additions.put(row, Count.READS, -1.0, clicked_at)
-            additions.put(row, Count.CLICKS, 1.0, clicked_at)
-        return
+    batch.events.append(fact)
+    batch.rows.extend(rows)
     row = rows[0]
-    if action == Action.CLICK:
-        _click(state, fact, row, additions)
-        additions.put(row, Count.CLICKS if fact.answers_view else Count.READS, 1.0, time)
+    if action == Action.VIEW:
+        batch.counted.extend(rows)
+        batch.kinds.extend([Count.VIEWS] * len(rows))
+        batch.amounts.extend([1.0] * len(rows))
+        batch.times.extend([time] * len(rows))
+        for late_row, clicked_at in fact.late_clicks:
+            batch.count(late_row, Count.READS, -1.0, clicked_at)
+            batch.count(late_row, Count.CLICKS, 1.0, clicked_at)
+    elif action == Action.CLICK:
+        batch.clicked.append(row)
+        batch.clicked_at.append(time)
+        for other in fact.previous:
+            batch.co_engaged.put(row, other, time)
+            batch.co_engaged.put(other, row, time)
+        if fact.region:
+            batch.region_of.append(fact.region)
+            batch.regional.seconds.append(row)
+            batch.regional.times.append(time)
+        batch.count(row, Count.CLICKS if fact.answers_view else Count.READS, 1.0, time)
     elif action == Action.DWELL and not math.isnan(fact.value):
-        additions.put(row, Count.DWELLS, 1.0, time)
-        additions.put(row, Count.DWELL_S, min(fact.value, MAX_DWELL_S), time)
+        batch.count(row, Count.DWELLS, 1.0, time)
+        batch.count(row, Count.DWELL_S, min(fact.value, MAX_DWELL_S), time)
     elif action in _LIKES:
-        additions.put(row, Count.LIKES, _LIKES[action], time)
+        batch.count(row, Count.LIKES, _LIKES[action], time)
     elif action in _HIDES:
-        additions.put(row, Count.HIDES, _HIDES[action], time)
+        batch.count(row, Count.HIDES, _HIDES[action], time)
 
 
-def _click(state: State, fact: EventRecorded, row: Row, additions: _Additions) -> None:
-    columns, time = state.catalog.columns, fact.time
-    columns["last_click"][row] = max(int(columns["last_click"][row]), time)
-    for other in fact.previous:
-        additions.co_engaged.put(row, other, time)
-        additions.co_engaged.put(other, row, time)
-    if fact.region:
-        additions.regional.put(state.region_names.code(fact.region), row, time)
+def _flush(state: State, batch: _Batch, lock: Lock) -> _Batch:
+    """Adds what has gathered. Returns an empty batch."""
+    if batch.position <= state.position and not batch.events:
+        return batch
+    state.co_engaged.settle(lock)
+    state.regional.settle(lock)
+    sizes = np.fromiter((len(fact.rows) for fact in batch.events), np.int64, len(batch.events))
+    seen_at = np.repeat(np.fromiter((fact.time for fact in batch.events), np.int64, len(sizes)), sizes)
+    rows = np.array(batch.rows, np.int32)
+    counted, kinds = np.array(batch.counted, np.int32), np.array(batch.kinds, np.int32)
+    amounts, times = np.array(batch.amounts), np.array(batch.times, np.int64)
+    with lock:
+        if len(rows):
+            _see(state, batch.events, sizes, rows, seen_at)
+        if len(counted):
+            clicked_at = np.array(batch.clicked_at, np.int64)
+            np.maximum.at(state.catalog.columns["last_click"], batch.clicked, clicked_at)
+            batch.regional.firsts = [state.region_names.code(region) for region in batch.region_of]
+            for table, pairs in ((state.co_engaged, batch.co_engaged), (state.regional, batch.regional)):
+                table.add(pairs.firsts, pairs.seconds, pairs.times)
+            _count(state, counted, kinds, amounts, times)
+        state.items.resize(state.catalog.rows)
+        state.position = max(state.position, batch.position)
+    return _Batch()
 
 
-def _flush(state: State, additions: _Additions) -> _Additions:
-    """Adds what has gathered, counters under the categories in force now. Returns an empty batch."""
-    if not additions.rows:
-        return additions
-    for table, pairs in ((state.co_engaged, additions.co_engaged), (state.regional, additions.regional)):
-        table.add(pairs.firsts, pairs.seconds, pairs.times)
-    rows = np.array(additions.rows, np.int32)
-    kinds = np.array(additions.kinds, np.int32)
-    amounts = np.array(additions.amounts)
-    times = np.array(additions.times, np.int64)
+def _see(state: State, events: list[EventRecorded], sizes: I64, rows: I32, times: I64) -> None:
+    """Notes the items that events name, (r,), and when. Only new ones are looked at one by one."""
+    catalog = state.catalog
+    catalog.ensure(int(rows.max()))
+    new = np.flatnonzero(catalog.columns["first_seen"][rows] == NEVER)
+    if len(new):
+        ends = np.cumsum(sizes)
+        for place, which in zip(new.tolist(), np.searchsorted(ends, new, "right").tolist(), strict=True):
+            event = events[which].event
+            ids = event.item_ids or (event.item_id,)
+            catalog.name(int(rows[place]), ids[place - int(ends[which] - sizes[which])])
+    catalog.seen(rows, times)
+
+
+def _count(state: State, rows: I32, kinds: I32, amounts: F64, times: I64) -> None:
+    """Adds amounts (n,) to every counter table, under the categories in force."""
     newest = int(times.max())
     for counters in state.tables():
         counters.advance(newest)
@@ -165,12 +196,25 @@ def _flush(state: State, additions: _Additions) -> _Additions:
         prior.resize(len(state.catalog.vocabularies[name]))
         prior.add(state.catalog.columns[name][rows], kinds, amounts, growths)
     state.overall.add(np.zeros_like(rows), kinds, amounts, growths)
-    return _Additions()
+
+
+def _item(state: State, fact: ItemUpserted | ItemDeleted | VectorLanded) -> None:
+    catalog, row = state.catalog, fact.row
+    item_id = fact.item.item_id if isinstance(fact, ItemUpserted) else fact.item_id
+    catalog.ensure(row)
+    catalog.name(row, item_id)
+    catalog.seen(np.array([row], np.int32), np.array([fact.time], np.int64))
+    if isinstance(fact, ItemUpserted):
+        _upsert(state, fact)
+    elif isinstance(fact, ItemDeleted):
+        catalog.delete(row, fact.offset)
+    else:
+        _land(state, fact)
+    state.items.resize(catalog.rows)
 
 
 def _upsert(state: State, fact: ItemUpserted) -> None:
     catalog = state.catalog
-    _see(state, fact.row, fact.item.item_id, fact.time)
     before = {name: int(catalog.columns[name][fact.row]) for name in PRIORS}
     catalog.upsert(fact.row, fact.item, fact.offset)
     state.items.resize(catalog.rows)
@@ -183,7 +227,6 @@ def _upsert(state: State, fact: ItemUpserted) -> None:
 
 
 def _land(state: State, fact: VectorLanded) -> None:
-    _see(state, fact.row, fact.item_id, fact.time)
     table = state.vectors.get(fact.space)
     if table is None:
         table = state.vectors[fact.space] = VectorTable(len(fact.values))

@@ -1,28 +1,32 @@
 """A sparse decayed matrix: what was engaged with together, or where. Entries (a, b) -> weight under forward decay.
 
-Entries live in sorted columns, a large `base` and a small `recent` that is merged into it now and then, overlaid by a
-dict of what changed since; an entry enters the overlay with its whole weight, so when the three are merged cannot
-change a bit. An entry whose last touch lies two `keep` behind the newest time the table was given is gone: it restarts
-from zero, whether or not compaction has removed it yet. One untouched for a single `keep` reads as absent, so what a
-restart forgets is far below what the entry reads as. Top-K is the reader's business. Knows nothing of events.
+Entries live in three tiers of sorted columns: a large `base`, a small `recent` that is merged into it now and then, and
+a tiny `fresh` that is merged into `recent`. An entry enters a tier with its whole weight, and the freshest counts, so
+when tiers are merged cannot change a bit. An entry whose last touch lies two `keep` behind the newest time the table
+was given is gone: it restarts from zero, whether or not compaction has removed it yet. One untouched for a single
+`keep` reads as absent, so what a restart forgets is far below what the entry reads as. Top-K is the reader's business.
+Knows nothing of events.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
 from feedrank.kernels import positions
 from feedrank.state import decay
-from feedrank.state.entries import ENTRY, LONG_AGO, Entries
+from feedrank.state.entries import LONG_AGO, Entries
 from feedrank.types import F64, I32, I64, AnyArray, Micros
 
-COMPACT_AT = 50_000  # recent entries: merged into a base of millions, a pause of 30 to 80 ms
-PACK_AT = 2_000  # overlay entries: then merged into the recent ones; dicts are slow to read
+COMPACT_AT = 50_000  # recent entries: merged into a base of millions, which takes 30 to 80 ms
+PACK_AT = 2_000  # fresh entries: merging them in is what every addition pays
+
+Lock = AbstractContextManager[object]
+UNLOCKED: Lock = nullcontext()
 
 
 class PairTable:
-    """Decayed weights of directed pairs. Add both directions for a symmetric relation."""
+    """Decayed weights of directed pairs. Add both directions for a symmetric relation. One thread writes."""
 
     def __init__(self, half_life: Micros, keep: Micros, compact_at: int = COMPACT_AT, pack_at: int = PACK_AT) -> None:
         self.half_life = half_life
@@ -32,8 +36,7 @@ class PairTable:
         self.newest: Micros = LONG_AGO  # the latest time ever added
         self.base = Entries.none()
         self.recent = Entries.none()
-        self.overlay: dict[int, dict[int, tuple[float, Micros]]] = {}
-        self.overlaid = 0
+        self.fresh = Entries.none()
 
     def _move(self, landmark: Micros) -> None:
         if landmark <= self.landmark:
@@ -43,72 +46,78 @@ class PairTable:
         self.landmark = landmark
 
     def add(self, firsts: Sequence[int], seconds: Sequence[int], times: Sequence[Micros]) -> None:
-        """Adds 1 at times[i] to entry (firsts[i], seconds[i]), in order. Calling it in parts gives the same bits."""
+        """Adds 1 at times[i] to entry (firsts[i], seconds[i]), in order. Calling it in parts gives the same bits.
+
+        Nothing is merged into the base here, but when the landmark moves, every 256 half-lives: see `settle`.
+        """
         if not len(times):
             return
         at = np.array(times, np.int64)
         self._move(decay.landmark_at(int(at.max()), self.half_life))
-        weights = decay.growth(at, self.landmark, self.half_life).tolist()
-        held = self._held(np.array(firsts, np.int64) << 32 | np.array(seconds, np.int64))
-        overlay, forgotten = self.overlay, 2 * self.keep
-        for i, (a, b, time, weight) in enumerate(zip(firsts, seconds, times, weights, strict=True)):
-            row = overlay.get(a)
-            if row is None:
-                row = overlay[a] = {}
-            entry = row.get(b)
-            if entry is None:
-                entry = held[i]
-                self.overlaid += 1
-            self.newest = max(self.newest, time)
-            sum_, touched = entry
-            if touched < self.newest - forgotten:
-                sum_ = 0.0
-            row[b] = (sum_ + weight, max(touched, time))
-        if self.overlaid >= self.pack_at:
+        keys, place = np.unique(np.array(firsts, np.int64) << 32 | np.array(seconds, np.int64), return_inverse=True)
+        weights, touched = self._held(keys)
+        growth = decay.growth(at, self.landmark, self.half_life)
+        newest = max(self.newest, int(at.max()))
+        gone = newest - 2 * self.keep
+        if at.min() < gone or ((touched < gone) & (touched != LONG_AGO)).any():
+            self._add_in_turn(weights, touched, place, at, growth)
+        else:
+            np.add.at(weights, place, growth)
+            np.maximum.at(touched, place, at)
+        self.newest = newest
+        self.fresh = self.fresh.under(Entries(keys, weights, touched))
+        if len(self.fresh) >= self.pack_at:
             self._pack()
-        if len(self.recent) >= self.compact_at:
-            self.compact()
 
-    def _held(self, keys: I64) -> list[tuple[float, Micros]]:
-        """Weight and last touch of each key below the overlay; (0, long ago) where it is not there."""
+    def _add_in_turn(self, weights: F64, touched: I64, place: I64, at: I64, growth: F64) -> None:
+        """Adds to held entries one at a time, as some of them may be gone by the time of another."""
+        newest = self.newest
+        for p, time, grown in zip(place.tolist(), at.tolist(), growth.tolist(), strict=True):
+            newest = max(newest, time)
+            if touched[p] < newest - 2 * self.keep:
+                weights[p] = 0.0
+            weights[p] += grown
+            touched[p] = max(int(touched[p]), time)
+
+    def _held(self, keys: I64) -> tuple[F64, I64]:
+        """Weight and last touch of each key; (0, long ago) where it is not there."""
         weights, touched = self.base.find(keys)
-        if len(self.recent):
-            newer, when = self.recent.find(keys)
-            there = when != LONG_AGO
-            weights[there], touched[there] = newer[there], when[there]
-        return list(zip(weights.tolist(), touched.tolist(), strict=True))
+        for tier in (self.recent, self.fresh):
+            if len(tier):
+                newer, when = tier.find(keys)
+                there = when != LONG_AGO
+                weights[there], touched[there] = newer[there], when[there]
+        return weights, touched
 
     def _pack(self) -> None:
-        """Merges the overlay into the recent entries."""
-        if not self.overlay:
-            return
-        rows = self.overlay.values()
-        firsts = np.repeat(np.fromiter(self.overlay, np.int64), [len(row) for row in rows])
-        keys = firsts << 32 | np.fromiter(chain.from_iterable(rows), np.int64)
-        entries = np.fromiter(chain.from_iterable(row.values() for row in rows), ENTRY, len(keys))
-        order = np.argsort(keys)
-        newer = Entries(keys[order], entries["weight"][order], entries["touched"][order])
-        self.recent = self.recent.under(newer)
-        self.overlay, self.overlaid = {}, 0
+        """Merges the fresh entries into the recent ones."""
+        self.recent = self.recent.under(self.fresh)
+        self.fresh = Entries.none()
 
-    def compact(self) -> None:
-        """Merges everything into a new base, and drops what is gone."""
-        self._pack()
+    def settle(self, lock: Lock = UNLOCKED) -> None:
+        """Compacts if recent entries are many. What writes calls it now and then; see `compact`."""
+        if len(self.recent) >= self.compact_at:
+            self.compact(lock)
+
+    def compact(self, lock: Lock = UNLOCKED) -> None:
+        """Merges everything into a new base, and drops what is gone. For the thread that writes.
+
+        `lock` is what readers hold: it is taken for moments only, never for the merge itself.
+        """
+        with lock:
+            self._pack()
         if not len(self.recent):
             return
         merged = self.base.under(self.recent)
-        self.base = merged.take(merged.touched >= self.newest - 2 * self.keep)
-        self.recent = Entries.none()
+        merged = merged.take(merged.touched >= self.newest - 2 * self.keep)
+        with lock:
+            self.base, self.recent = merged, Entries.none()
 
     def row(self, a: int, now: Micros) -> tuple[I32, F64]:
         """All live neighbours of `a` and their weights at `now`: (b int32 (m,) ascending, weight float64 (m,))."""
         others, weights, touched = self.base.row(a)
-        newer = [self.recent.row(a)] if len(self.recent) else []
-        overlay = self.overlay.get(a)
-        if overlay:
-            entries = np.fromiter(overlay.values(), ENTRY, len(overlay))
-            newer.append((np.fromiter(overlay, np.int32, len(overlay)), entries["weight"], entries["touched"]))
-        for theirs, their_weights, their_touched in newer:
+        for tier in (self.recent, self.fresh):
+            theirs, their_weights, their_touched = tier.row(a)
             if len(theirs):
                 kept = positions(others, theirs) < 0
                 others = np.concatenate([others[kept], theirs])
@@ -123,16 +132,10 @@ class PairTable:
         """Weights of (a, b) at `now` for b of `others` and a of `firsts`, shape (n, k), zero where there is none."""
         oldest = now - self.keep
         weights = self.base.lookup(firsts, others, oldest)
-        if len(self.recent):  # where the newer entry is too old, so is the older one
-            newer = self.recent.lookup(firsts, others, oldest)
-            weights = np.where(newer > 0.0, newer, weights)
-        for i, a in enumerate(firsts.tolist()):
-            overlay = self.overlay.get(a)
-            if overlay:
-                places = positions(others, np.fromiter(overlay, np.int32, len(overlay)))
-                entries = np.fromiter(overlay.values(), ENTRY, len(overlay))[places]
-                live = np.where(entries["touched"] >= oldest, entries["weight"], 0.0)
-                weights[i] = np.where(places >= 0, live, weights[i])
+        for tier in (self.recent, self.fresh):  # where the newer entry is too old, so is the older one
+            if len(tier):
+                newer = tier.lookup(firsts, others, oldest)
+                weights = np.where(newer > 0.0, newer, weights)
         return np.ascontiguousarray((weights * decay.shrink(now, self.landmark, self.half_life)).T)
 
     def merge(self, other: "PairTable") -> None:

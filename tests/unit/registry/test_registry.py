@@ -12,6 +12,7 @@ import pytest
 from feedrank.errors import Conflict, InvalidInput, NotFound, RegistryError
 from feedrank.pipeline.scorers import LightGBMScorer
 from feedrank.registry import DataRange, Registry
+from feedrank.registry import registry as registry_module
 from feedrank.registry.files import sha256, write_folder
 from feedrank.registry.golden import GOLDEN_FILE, MODEL_FILE, golden_bytes, synthetic_rows
 
@@ -101,6 +102,17 @@ def test_a_damaged_file_is_named_before_anything_parses_it(copied: Registry, fil
         copied.load("news")
     assert str(folder_of(copied)) in str(caught.value)
     assert len(copied.versions()) == (1 if file in (MODEL_FILE, GOLDEN_FILE) else 0)
+
+
+def test_a_child_loads_a_version_once_sums_count_always(copied: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[Path] = []
+
+    monkeypatch.setattr(registry_module, "verify_in_child", lambda folder, features: children.append(folder))
+    assert copied.load("news").model_text == copied.load("news").model_text
+    assert children == [folder_of(copied)]
+    (folder_of(copied) / MODEL_FILE).write_text("another")
+    with pytest.raises(RegistryError, match="altered since"):
+        copied.load("news")
 
 
 def test_a_version_moved_under_another_name_is_refused(copied: Registry) -> None:

@@ -55,14 +55,17 @@ def test_only_a_later_upsert_brings_a_deleted_item_back() -> None:
     assert word(catalog, "category", 0) == "new"
 
 
+def see(catalog: Catalog, row: int, *times: int) -> None:
+    catalog.seen(np.full(len(times), row, np.int32), np.array(times, np.int64))
+
+
 def test_first_seen_is_the_earliest_time_there_is() -> None:
     catalog = Catalog()
     catalog.ensure(0)
     assert catalog.column("first_seen")[0] == NEVER
-    catalog.seen(0, 0)  # an imported item without a date
+    see(catalog, 0, 0)  # an imported item without a date
     assert catalog.column("first_seen")[0] == NEVER
-    for time in (T0 + 5, T0, T0 + 9):
-        catalog.seen(0, time)
+    see(catalog, 0, T0 + 5, T0, T0 + 9)
     assert catalog.column("first_seen")[0] == T0
 
 
@@ -76,7 +79,7 @@ def test_merging_takes_the_later_write_of_each_row_whichever_side_it_is_on() -> 
     theirs.upsert(1, item("y", "d"), 5)
     theirs.name(2, "z")
     for catalog, row, time in ((mine, 0, T0), (theirs, 0, T0 - 1), (theirs, 2, T0 + 3)):
-        catalog.seen(row, time)
+        see(catalog, row, time)
     mine.columns["last_click"][0], theirs.columns["last_click"][0] = 3, 8
     mine.merge(theirs)
     assert [word(mine, "category", row) for row in range(3)] == ["a", "d", ""]

@@ -41,6 +41,7 @@ def table_of(
             seconds.append(b)
             times.append(time)
         table.add(firsts, seconds, times)
+        table.settle()
     return table
 
 
