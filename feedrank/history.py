@@ -179,7 +179,9 @@ def profile(history: History, space: str) -> Profile:
 
 def _unretracted(column: Column) -> Column:
     """Without retractions and the earlier actions they take back."""
-    retracting = np.isin(column.actions, [int(a) for a in _RETRACTS])
+    retracting = np.zeros(len(column), np.bool_)
+    for action in _RETRACTS:
+        retracting |= column.actions == action
     if not retracting.any():
         return column
     keep = ~retracting

@@ -6,6 +6,7 @@ what gives them meaning. Knows nothing of storage, of bounds, or of item state.
 
 import hashlib
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from feedrank.records import EventRecorded, Fact, QueryEmbedded
@@ -59,6 +60,7 @@ class UserRecord(NamedTuple):
     space: str = ""  # QUERY_VECTOR: the encoder's space
 
 
+@lru_cache(maxsize=65_536)  # a session's records follow one another
 def session_key(session_id: str) -> int:
     """A 63-bit hash of a session id; 0 for an absent one."""
     if not session_id:

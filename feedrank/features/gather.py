@@ -66,9 +66,10 @@ def gather(state: State, candidates: I32, profile: Profile, context: Context, no
 
 
 def _codes(state: State, rows: I32) -> I32:
-    if not len(rows):
-        return np.empty((0, len(CODED)), np.int32)
-    return np.stack([state.catalog.columns[name][rows] for name in CODED], axis=1)
+    codes = np.empty((len(rows), len(CODED)), np.int32)
+    for k, name in enumerate(CODED):
+        codes[:, k] = state.catalog.columns[name][rows]
+    return codes
 
 
 def _newest_distinct(rows: I32) -> I32:

@@ -39,6 +39,7 @@ class DecayedCounters:
         self.half_lives = half_lives
         self.rows = 0
         self.landmarks: list[Micros] = [0] * len(half_lives)
+        self._until: Micros = 0  # no landmark moves for times before
         self.sums: F64 = np.zeros((64, kinds * len(half_lives)))
 
     def resize(self, rows: int) -> None:
@@ -51,8 +52,11 @@ class DecayedCounters:
 
     def advance(self, time: Micros) -> None:
         """Moves landmarks forward to those in force at `time`; never back."""
+        if time < self._until:
+            return
         for j, half_life in enumerate(self.half_lives):
             self._move(j, decay.landmark_at(time, half_life))
+        self._until = min(decay.next_landmark(time, half_life) for half_life in self.half_lives)
 
     def _move(self, j: int, landmark: Micros) -> None:
         if landmark <= self.landmarks[j]:
@@ -65,17 +69,13 @@ class DecayedCounters:
 
     def growths(self, times: I64) -> F64:
         """Forward weights of `times` for every half-life, shape (n, half-lives)."""
-        return np.stack(
-            [decay.growth(times, L, h) for L, h in zip(self.landmarks, self.half_lives, strict=True)], axis=1
-        )
+        return decay.growth(times[:, None], np.array(self.landmarks), np.array(self.half_lives))
 
-    def add(self, rows: I32, kinds: I32, amounts: F64, growths: F64) -> None:
-        """Adds amount i of kind i to row i, in order. All shapes (n,); `growths` (n, half-lives) from `growths`."""
+    def add(self, rows: I32, kinds: I32, weights: F64) -> None:
+        """Adds to row i, in order, amount i of kind i: `weights` (n, half-lives) are amounts times `growths`."""
         width = len(self.half_lives)
-        flat = self.sums.reshape(-1)
         first = (rows.astype(np.int64) * self.kinds + kinds) * width
-        index = first[:, None] + np.arange(width)
-        np.add.at(flat, index.ravel(), (amounts[:, None] * growths).ravel())
+        np.add.at(self.sums.reshape(-1), (first[:, None] + np.arange(width)).ravel(), weights.ravel())
 
     def shrinks(self, now: Micros) -> F64:
         """Read factors at `now`, shape (half-lives,)."""
@@ -83,8 +83,7 @@ class DecayedCounters:
 
     def read(self, rows: I32, now: Micros) -> F64:
         """Decayed sums at `now`, shape (n, kinds, half-lives). Negative and faint ones read as zero."""
-        shrinks = np.tile(self.shrinks(now), self.kinds)
-        sums = decayed(self.sums, rows, shrinks, decay.FAINTEST)
+        sums = decayed(self.sums, rows, np.tile(self.shrinks(now), self.kinds), decay.FAINTEST)
         return sums.reshape(len(rows), self.kinds, len(self.half_lives))
 
     def column(self, rows: I32, kind: int, half_life: int, now: Micros) -> F64:

@@ -27,8 +27,16 @@ def landmark_at(time: Micros, half_life: Micros) -> Micros:
     return time // span * span
 
 
-def growth(times: I64, landmark: Micros, half_life: Micros) -> F64:
-    """2^((t - L) / h) for each time, shape as given. The fraction is computed modulo h: L never changes its bits."""
+def next_landmark(time: Micros, half_life: Micros) -> Micros:
+    """The first time at which another landmark is in force."""
+    return landmark_at(time, half_life) + SPAN_HALF_LIVES * half_life
+
+
+def growth(times: I64, landmark: Micros | I64, half_life: Micros | I64) -> F64:
+    """2^((t - L) / h) for each time, broadcast with landmarks and half-lives.
+
+    The fraction is computed modulo h: L never changes its bits.
+    """
     whole, rest = np.divmod(times - landmark, half_life)
     return np.ldexp(np.exp2(rest / half_life), np.minimum(np.maximum(whole, -5000), 1000).astype(np.int32))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feedrank.kernels import looked_up
-from feedrank.types import F64, I32, I64, Bools, Micros
+from feedrank.types import F64, I32, I64, AnyArray, Bools, Micros
 
 LONG_AGO: Micros = -(2**62)
 
@@ -57,12 +57,19 @@ class Entries:
         held[held] = self.keys[at[held]] == newer.keys[held]
         weights, touched = self.weights.copy(), self.touched.copy()
         weights[at[held]], touched[at[held]] = newer.weights[held], newer.touched[held]
-        new = ~held
-        return Entries(
-            np.insert(self.keys, at[new], newer.keys[new]),
-            np.insert(weights, at[new], newer.weights[new]),
-            np.insert(touched, at[new], newer.touched[new]),
-        )
+        new = np.flatnonzero(~held)
+        if not len(new):
+            return Entries(self.keys, weights, touched)
+        places = at[new] + np.arange(len(new))  # of what is new among all; the others keep their order
+        old = np.ones(len(self.keys) + len(new), np.bool_)
+        old[places] = False
+
+        def woven(mine: AnyArray, theirs: AnyArray) -> AnyArray:
+            both = np.empty(len(old), mine.dtype)
+            both[old], both[places] = mine, theirs[new]
+            return both
+
+        return Entries(woven(self.keys, newer.keys), woven(weights, newer.weights), woven(touched, newer.touched))
 
     def take(self, which: Bools) -> "Entries":
         """The marked entries."""

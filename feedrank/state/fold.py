@@ -189,13 +189,13 @@ def _count(state: State, rows: I32, kinds: I32, amounts: F64, times: I64) -> Non
     newest = int(times.max())
     for counters in state.tables():
         counters.advance(newest)
-    growths = state.items.growths(times)
+    weights = amounts[:, None] * state.items.growths(times)  # landmarks are the same in all
     state.items.resize(state.catalog.rows)
-    state.items.add(rows, kinds, amounts, growths)
+    state.items.add(rows, kinds, weights)
     for name, prior in state.priors.items():
         prior.resize(len(state.catalog.vocabularies[name]))
-        prior.add(state.catalog.columns[name][rows], kinds, amounts, growths)
-    state.overall.add(np.zeros_like(rows), kinds, amounts, growths)
+        prior.add(state.catalog.columns[name][rows], kinds, weights)
+    state.overall.add(np.zeros_like(rows), kinds, weights)
 
 
 def _item(state: State, fact: ItemUpserted | ItemDeleted | VectorLanded) -> None:

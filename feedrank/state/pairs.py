@@ -54,7 +54,7 @@ class PairTable:
             return
         at = np.array(times, np.int64)
         self._move(decay.landmark_at(int(at.max()), self.half_life))
-        keys, place = np.unique(np.array(firsts, np.int64) << 32 | np.array(seconds, np.int64), return_inverse=True)
+        keys, place = _distinct(np.array(firsts, np.int64) << 32 | np.array(seconds, np.int64))
         weights, touched = self._held(keys)
         growth = decay.growth(at, self.landmark, self.half_life)
         newest = max(self.newest, int(at.max()))
@@ -172,3 +172,14 @@ class PairTable:
         renamed = codes[(base.keys >> 32)].astype(np.int64) << 32 | (base.keys & 0xFFFFFFFF)
         order = np.argsort(renamed)
         self.base = Entries(renamed[order], base.weights[order], base.touched[order])
+
+
+def _distinct(keys: I64) -> tuple[I64, I64]:
+    """The keys without repeats, ascending, and the place of each (n,) among them. `np.unique` takes twice as long."""
+    order = np.argsort(keys, kind="stable")
+    ascending = keys[order]
+    first = np.ones(len(keys), np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+    place = np.empty(len(keys), np.int64)
+    place[order] = np.cumsum(first) - 1
+    return ascending[first], place

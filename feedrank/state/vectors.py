@@ -44,6 +44,8 @@ class VectorTable:
 
     def slots_of(self, rows: I32) -> I32:
         """The slot in force for each row, shape (n,) int32, -1 where there is none."""
+        if not len(rows) or rows.max() < len(self.slot_of_row):
+            return self.slot_of_row[rows]
         known = rows < len(self.slot_of_row)
         return np.where(known, self.slot_of_row[np.where(known, rows, 0)], NO_SLOT).astype(np.int32)
 

@@ -33,7 +33,7 @@ def state_of(items: int, seed: int) -> tuple[State, Bools]:
     times = columns["last_click"][:items][read].astype(np.int64)
     rows = np.flatnonzero(read).astype(np.int32)
     amounts = rng.integers(1, 40, len(rows)).astype(float)
-    state.items.add(rows, np.full(len(rows), 2, np.int32), amounts, state.items.growths(times))
+    state.items.add(rows, np.full(len(rows), 2, np.int32), amounts[:, None] * state.items.growths(times))
     servable = columns["listed"][:items] & (columns["expires_at"][:items] == 0)
     servable[:3] = False
     return state, servable

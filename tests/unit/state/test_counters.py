@@ -31,7 +31,7 @@ def add(table: DecayedCounters, some: Amounts) -> None:
     times = T0 + ages
     table.resize(int(rows.max()) + 1)
     table.advance(int(times.max()))
-    table.add(rows.astype(np.int32), kinds.astype(np.int32), weights.astype(float), table.growths(times))
+    table.add(rows.astype(np.int32), kinds.astype(np.int32), weights.astype(float)[:, None] * table.growths(times))
 
 
 def expected(some: Amounts, rows: I32, now: Micros) -> F64:
