@@ -19,8 +19,10 @@ from feedrank.kernels.binding import (
     places_by_size,
     positions,
     products,
+    rows_of,
     standard_scores,
     summaries,
+    summed,
     ward,
 )
 
@@ -38,7 +40,9 @@ __all__ = [
     "places_by_size",
     "positions",
     "products",
+    "rows_of",
     "standard_scores",
     "summaries",
+    "summed",
     "ward",
 ]

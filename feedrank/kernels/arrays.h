@@ -19,7 +19,7 @@ static inline int borrow(PyObject *array, Py_buffer *view, Py_ssize_t width, int
 }
 
 #define COUNT(view) ((int64_t)((view).len / (view).itemsize))
-#define MOST_ARRAYS 10
+#define MOST_ARRAYS 16
 
 typedef struct {
     Py_buffer views[MOST_ARRAYS];

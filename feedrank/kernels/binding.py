@@ -1,5 +1,6 @@
 """What the rest of feedrank calls: each kernel's contract, and the choice between the compiled and the NumPy one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ native = _native
 
 COMPILED = native is not None
 INSTRUCTIONS = "NumPy" if native is None else "C, AVX-512" if native.AVX512 else "C"
+Tier = tuple[I64, F64, I64]  # keys, weights and last touches of a sparse matrix's entries
+_TIERS, _NO_TIER = 3, (np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
 _SPARE, _TIMES = 256, 3  # room that `greatest` needs: _TIMES * k + _SPARE keys
 
 
@@ -48,11 +51,11 @@ def products(table: AnyArray, queries: F32, places: I32 | None = None) -> F32:
 def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:
     """Rows and scores (<= k,) of the k greatest `scores` (n,) among those `alive` (n,), best first, equal ones by row.
 
-    `scores` may be a column of a matrix (n, m) in C order. No score is NaN. InvalidInput for a k below 1.
+    `scores` may be a column of a matrix (n, m) in C order. No score is NaN. InvalidInput for a negative k.
     """
-    if k < 1:
-        raise InvalidInput(f"k is {k}; send 1 or more")
-    if native is None or not len(scores):
+    if k < 0:
+        raise InvalidInput(f"k is {k}; send 0 or more")
+    if native is None or not len(scores) or not k:
         return reference.greatest(scores, rows, alive, k)
     whole = scores if scores.flags.c_contiguous else scores.base
     column = 0
@@ -126,7 +129,17 @@ def distinct(rows: I32) -> I32:
         return reference.distinct(rows)
     rows = np.ascontiguousarray(rows, np.int32)
     out = np.empty_like(rows)
-    return out[: native.distinct(rows, out)]
+    return out[: native.distinct(rows, out, None, None)]
+
+
+def summed(rows: I32, weights: F64) -> tuple[I32, F64]:
+    """The `distinct` rows (m,), and the sum of each one's weights (n,) in order, (m,)."""
+    if native is None:
+        return reference.summed(rows, weights)
+    rows, weights = np.ascontiguousarray(rows, np.int32), np.ascontiguousarray(weights, np.float64)
+    out, sums = np.empty_like(rows), np.empty_like(weights)
+    found = native.distinct(rows, out, weights, sums)
+    return out[:found], sums[:found]
 
 
 def summaries(values: F32, weights: F64, top: int) -> F64:
@@ -161,6 +174,24 @@ def looked_up(keys: I64, weights: F64, touched: I64, firsts: I32, others: I32, o
     rows = np.ascontiguousarray(firsts, np.int32), np.ascontiguousarray(others, np.int32)
     native.looked_up(keys, weights, touched, *rows, oldest, out)
     return out
+
+
+def rows_of(tiers: Sequence[Tier], firsts: I32, oldest: int) -> tuple[I32, F64, I64]:
+    """Entries (a, b) of each of `firsts` (k,) in a sparse matrix kept in tiers, one first after another.
+
+    A tier, of up to three, is keys a << 32 | b, ascending, weights and last touches, (e,) each; of a key in several the
+    last tier's entry counts. One last touched before `oldest` is left out. Returns b (m,), ascending for each first,
+    the weights (m,), and how many there are of each first (k,).
+    """
+    if native is None:
+        return reference.rows_of(tiers, firsts, oldest)
+    tiers = (*tiers, *(_NO_TIER,) * (_TIERS - len(tiers)))
+    bounds = (firsts.astype(np.int64)[:, None] + np.arange(2)) << 32
+    spans = np.stack([np.searchsorted(keys, bounds) for keys, _, _ in tiers])
+    most = int((spans[..., 1] - spans[..., 0]).sum())
+    others, weights, sizes = np.empty(most, np.int32), np.empty(most), np.empty(len(firsts), np.int64)
+    count = native.rows_of(tiers, spans, oldest, others, weights, sizes)
+    return others[:count], weights[:count], sizes
 
 
 def ward(squares: F64, cut: float, most: int) -> I64:

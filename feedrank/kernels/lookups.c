@@ -57,3 +57,40 @@ int looked_up(const pairs_t *pairs, const int32_t *firsts, int64_t k, const int3
     free(slots);
     return 0;
 }
+
+int64_t rows_of(const pairs_t *tiers, const int64_t *spans, int64_t k, int64_t oldest, int32_t *others, double *weights,
+                int64_t *sizes) {
+    int64_t found = 0;
+    for (int64_t a = 0; a < k; a++) {
+        int64_t at[TIERS], stop[TIERS];
+        for (int t = 0; t < TIERS; t++) {
+            at[t] = spans[2 * (t * k + a)];
+            stop[t] = spans[2 * (t * k + a) + 1];
+        }
+        const int64_t before = found;
+        for (;;) {
+            int open = 0;
+            for (int t = 1; t < TIERS; t++) open += at[t] < stop[t];
+            if (!open) break; /* nothing newer: the rest of the base, below */
+            int newest = 0;
+            int64_t key = INT64_MAX;
+            for (int t = 0; t < TIERS; t++)
+                if (at[t] < stop[t] && tiers[t].keys[at[t]] <= key) {
+                    newest = t;
+                    key = tiers[t].keys[at[t]];
+                }
+            if (tiers[newest].touched[at[newest]] >= oldest) {
+                others[found] = (int32_t)(key & 0xFFFFFFFF);
+                weights[found++] = tiers[newest].weights[at[newest]];
+            }
+            for (int t = 0; t <= newest; t++) at[t] += at[t] < stop[t] && tiers[t].keys[at[t]] == key;
+        }
+        for (int64_t i = at[0]; i < stop[0]; i++) {
+            others[found] = (int32_t)(tiers[0].keys[i] & 0xFFFFFFFF);
+            weights[found] = tiers[0].weights[i];
+            found += tiers[0].touched[i] >= oldest;
+        }
+        sizes[a] = found - before;
+    }
+    return found;
+}

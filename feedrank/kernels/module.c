@@ -7,6 +7,9 @@
 #include "native.h"
 
 PyObject *py_forest(PyObject *self, PyObject *args); /* forest_module.c */
+PyObject *py_decayed(PyObject *self, PyObject *args); /* lookups_module.c */
+PyObject *py_looked_up(PyObject *self, PyObject *args);
+PyObject *py_rows_of(PyObject *self, PyObject *args);
 
 static int runs_avx512 = 0;
 
@@ -151,17 +154,27 @@ static PyObject *py_positions(PyObject *self, PyObject *args) {
     return done(&arrays, positions(data[0], n, data[1], count_of(&arrays, 1), data[2]));
 }
 
-/* distinct(rows, out) -> count */
+/* distinct(rows, out, weights or None, sums or None) -> count */
 static PyObject *py_distinct(PyObject *self, PyObject *args) {
-    PyObject *rows, *out;
+    PyObject *rows, *out, *weights, *sums;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OO", &rows, &out)) return NULL;
+    if (!PyArg_ParseTuple(args, "OOOO", &rows, &out, &weights, &sums)) return NULL;
     arrays_t arrays = {.held = 0};
     const int32_t *from = take(&arrays, rows, 4, 0, "rows");
     int32_t *to = from ? take(&arrays, out, 4, 1, "out") : NULL;
     if (!to) return wrong(&arrays, "");
-    if (count_of(&arrays, 0) != count_of(&arrays, 1)) return wrong(&arrays, "out does not have room for all rows");
-    const int64_t found = distinct(from, count_of(&arrays, 0), to);
+    const int64_t n = count_of(&arrays, 0);
+    if (count_of(&arrays, 1) != n) return wrong(&arrays, "out does not have room for all rows");
+    const double *amounts = NULL;
+    double *totals = NULL;
+    if (weights != Py_None) {
+        amounts = take(&arrays, weights, 8, 0, "weights");
+        totals = amounts ? take(&arrays, sums, 8, 1, "sums") : NULL;
+        if (!totals) return wrong(&arrays, "");
+        if (count_of(&arrays, 2) != n || count_of(&arrays, 3) != n)
+            return wrong(&arrays, "weights or sums does not have one entry for each row");
+    }
+    const int64_t found = distinct(from, n, to, amounts, totals);
     Py_XDECREF(done(&arrays, found < 0));
     return PyErr_Occurred() ? NULL : PyLong_FromLongLong(found);
 }
@@ -186,50 +199,6 @@ static PyObject *py_summaries(PyObject *self, PyObject *args) {
     summaries(from, stride, n, h, weight_of, top, to);
     Py_END_ALLOW_THREADS;
     return done(&arrays, 0);
-}
-
-/* decayed(sums (r, width), width, rows, shrinks, faintest, out) */
-static PyObject *py_decayed(PyObject *self, PyObject *args) {
-    PyObject *sums, *rows, *shrinks, *out;
-    long long width;
-    double faintest;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "OLOOdO", &sums, &width, &rows, &shrinks, &faintest, &out)) return NULL;
-    arrays_t arrays = {.held = 0};
-    const double *from = take(&arrays, sums, 8, 0, "sums");
-    const int32_t *which = from ? take(&arrays, rows, 4, 0, "rows") : NULL;
-    const double *factors = which ? take(&arrays, shrinks, 8, 0, "shrinks") : NULL;
-    double *to = factors ? take(&arrays, out, 8, 1, "out") : NULL;
-    if (!to) return wrong(&arrays, "");
-    const int64_t n = count_of(&arrays, 1);
-    if (width < 1 || count_of(&arrays, 2) != width || count_of(&arrays, 3) != n * width)
-        return wrong(&arrays, "the shapes of sums, rows, shrinks and out do not agree");
-    for (int64_t i = 0; i < n; i++)
-        if (which[i] < 0 || (which[i] + 1) * width > count_of(&arrays, 0))
-            return wrong(&arrays, "a row lies beyond the table");
-    decayed(from, width, which, n, factors, faintest, to);
-    return done(&arrays, 0);
-}
-
-/* looked_up(keys, weights, touched, firsts, others, oldest, out (firsts, others)) */
-static PyObject *py_looked_up(PyObject *self, PyObject *args) {
-    PyObject *objects[6];
-    long long oldest;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOLO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &oldest,
-                          &objects[5]))
-        return NULL;
-    static const Py_ssize_t widths[6] = {8, 8, 8, 4, 4, 8};
-    static const char *names[6] = {"keys", "weights", "touched", "firsts", "others", "out"};
-    arrays_t arrays = {.held = 0};
-    void *data[6];
-    for (int i = 0; i < 6; i++)
-        if (!(data[i] = take(&arrays, objects[i], widths[i], i == 5, names[i]))) return wrong(&arrays, "");
-    const pairs_t pairs = {count_of(&arrays, 0), data[0], data[1], data[2]};
-    const int64_t k = count_of(&arrays, 3), n = count_of(&arrays, 4);
-    if (count_of(&arrays, 1) != pairs.entries || count_of(&arrays, 2) != pairs.entries || count_of(&arrays, 5) != k * n)
-        return wrong(&arrays, "the shapes of keys, weights, touched and out do not agree");
-    return done(&arrays, looked_up(&pairs, data[3], k, data[4], n, oldest, data[5]));
 }
 
 /* ward(squares, cut, most, sizes, cluster) */
@@ -263,6 +232,7 @@ static PyMethodDef methods[] = {
     {"summaries", py_summaries, METH_VARARGS, "Greatest values and sums of rows; see feedrank.kernels."},
     {"decayed", py_decayed, METH_VARARGS, "Decayed sums of rows; see feedrank.kernels."},
     {"looked_up", py_looked_up, METH_VARARGS, "Weights of pairs; see feedrank.kernels."},
+    {"rows_of", py_rows_of, METH_VARARGS, "Rows of pairs kept in tiers; see feedrank.kernels."},
     {"ward", py_ward, METH_VARARGS, "Ward's clusters; see feedrank.kernels."},
     {"matched", py_matched, METH_VARARGS, "Groups of equal keys; see feedrank.kernels."},
     {"forest_scores", py_forest, METH_VARARGS, "Scores of a forest; see feedrank.kernels."},

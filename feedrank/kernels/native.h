@@ -61,8 +61,9 @@ int64_t matched(const int64_t *keys, int64_t entries, const int64_t *wanted, int
 /* Where each row (n,) first stands among `others` (m,), -1 where it does not. 0, or -1 without memory. */
 int positions(const int32_t *rows, int64_t n, const int32_t *others, int64_t m, int32_t *out);
 
-/* The rows (n,) without repeats, as they first appear, and how many; -1 without memory. */
-int64_t distinct(const int32_t *rows, int64_t n, int32_t *out);
+/* The rows (n,) without repeats, as they first appear, and how many; -1 without memory. Unless it is NULL, `weights` (n,) are
+ * summed in order for each of them into `sums`, which has room for n. */
+int64_t distinct(const int32_t *rows, int64_t n, int32_t *out, const double *weights, double *sums);
 
 /* Of the first h values of each row, `stride` apart: the greatest, the sum, the sum weighted by (h,), the sum of the `top` greatest,
  * (n, 4) in order; sums from the first to the last, that of the greatest from the greatest on. h >= top, top <= MOST_TOP. */
@@ -87,6 +88,12 @@ typedef struct {
 } pairs_t;
 int looked_up(const pairs_t *pairs, const int32_t *firsts, int64_t k, const int32_t *others, int64_t n, int64_t oldest,
               double *out);
+
+/* Entries (a, b) for each a of k whose stretch in tier t is spans[t][a][0] to [1]: b ascending, weights, and how many (k,),
+ * without those last touched before `oldest`. Of a key in several tiers the last one's entry counts. Returns how many. */
+#define TIERS 3
+int64_t rows_of(const pairs_t *tiers, const int64_t *spans, int64_t k, int64_t oldest, int32_t *others, double *weights,
+                int64_t *sizes);
 
 /* 1 if this process runs the AVX-512 builds. */
 int has_avx512(void);

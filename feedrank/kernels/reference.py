@@ -3,6 +3,8 @@
 Knows nothing of the compiled ones.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
@@ -108,6 +110,14 @@ def distinct(rows: I32) -> I32:
     return rows[np.sort(first)]
 
 
+def summed(rows: I32, weights: F64) -> tuple[I32, F64]:
+    """See feedrank.kernels.summed."""
+    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    sums = np.bincount(inverse, weights, minlength=len(first))[order]
+    return rows[first[order]], np.asarray(sums, np.float64)
+
+
 def summaries(values: F32, weights: F64, top: int) -> F64:
     """See feedrank.kernels.summaries."""
     out = np.zeros((len(values), 4))
@@ -161,3 +171,19 @@ def looked_up(keys: I64, weights: F64, touched: I64, firsts: I32, others: I32, o
         hit = (keys[at] == wanted) & (touched[at] >= oldest)
         found[hit] = weights[at[hit]]
     return found
+
+
+def rows_of(tiers: Sequence[tuple[I64, F64, I64]], firsts: I32, oldest: int) -> tuple[I32, F64, I64]:
+    """See feedrank.kernels.rows_of."""
+    others, weights, sizes = [np.empty(0, np.int32)], [np.empty(0)], []
+    for a in firsts.tolist():
+        newest: dict[int, tuple[float, int]] = {}
+        for keys, their_weights, touched in tiers:
+            mine = slice(*np.searchsorted(keys, (a << 32, (a + 1) << 32)))
+            entries = zip(their_weights[mine].tolist(), touched[mine].tolist(), strict=True)
+            newest.update(zip((keys[mine] & 0xFFFFFFFF).tolist(), entries, strict=True))
+        kept = sorted(b for b, (_, when) in newest.items() if when >= oldest)
+        others.append(np.array(kept, np.int32))
+        weights.append(np.array([newest[b][0] for b in kept]))
+        sizes.append(len(kept))
+    return np.concatenate(others), np.concatenate(weights), np.array(sizes, np.int64)

@@ -127,7 +127,7 @@ int64_t matched(const int64_t *keys, int64_t entries, const int64_t *wanted, int
     return groups;
 }
 
-/* A table of rows by hash: slot -> index into the rows it was made of, -1 for none. */
+/* A table of rows by hash: slot -> index into the rows it holds, -1 for none. */
 typedef struct {
     int32_t *slots;
     int bits;
@@ -162,15 +162,18 @@ int positions(const int32_t *rows, int64_t n, const int32_t *others, int64_t m, 
     return 0;
 }
 
-int64_t distinct(const int32_t *rows, int64_t n, int32_t *out) {
+int64_t distinct(const int32_t *rows, int64_t n, int32_t *out, const double *weights, double *sums) {
     table_t table;
     if (table_for(&table, n)) return -1;
     int64_t found = 0;
     for (int64_t i = 0; i < n; i++) {
-        const uint32_t slot = slot_of(&table, rows, rows[i]);
-        if (table.slots[slot] >= 0) continue;
-        table.slots[slot] = (int32_t)i;
-        out[found++] = rows[i];
+        const uint32_t slot = slot_of(&table, out, rows[i]);
+        if (table.slots[slot] < 0) {
+            table.slots[slot] = (int32_t)found;
+            if (weights) sums[found] = 0.0;
+            out[found++] = rows[i];
+        }
+        if (weights) sums[table.slots[slot]] += weights[i];
     }
     free(table.slots);
     return found;

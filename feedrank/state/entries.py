@@ -29,6 +29,11 @@ class Entries:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def columns(self) -> tuple[I64, F64, I64]:
+        """Keys, weights and last touches."""
+        return self.keys, self.weights, self.touched
+
     def find(self, keys: I64) -> tuple[F64, I64]:
         """Weight and last touch of each key, (n,); 0 and LONG_AGO where there is no entry."""
         weights, touched = np.zeros(len(keys)), np.full(len(keys), LONG_AGO)
@@ -37,12 +42,6 @@ class Entries:
             hit = self.keys[at] == keys
             weights[hit], touched[hit] = self.weights[at[hit]], self.touched[at[hit]]
         return weights, touched
-
-    def row(self, a: int) -> tuple[I32, F64, I64]:
-        """The entries (a, ...): b (m,) ascending, their weights and last touches."""
-        start, stop = np.searchsorted(self.keys, (a << 32, (a + 1) << 32))
-        others = (self.keys[start:stop] & 0xFFFFFFFF).astype(np.int32)
-        return others, self.weights[start:stop], self.touched[start:stop]
 
     def lookup(self, firsts: I32, others: I32, oldest: Micros) -> F64:
         """Weights (k, n) of entries (a, b), 0 where there is none or its last touch is before `oldest`."""

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
-from feedrank.kernels import positions
+from feedrank.kernels import rows_of
 from feedrank.state import decay
 from feedrank.state.entries import LONG_AGO, Entries
 from feedrank.types import F64, I32, I64, AnyArray, Micros
@@ -115,18 +115,13 @@ class PairTable:
 
     def row(self, a: int, now: Micros) -> tuple[I32, F64]:
         """All live neighbours of `a` and their weights at `now`: (b int32 (m,) ascending, weight float64 (m,))."""
-        others, weights, touched = self.base.row(a)
-        for tier in (self.recent, self.fresh):
-            theirs, their_weights, their_touched = tier.row(a)
-            if len(theirs):
-                kept = positions(others, theirs) < 0
-                others = np.concatenate([others[kept], theirs])
-                weights = np.concatenate([weights[kept], their_weights])
-                touched = np.concatenate([touched[kept], their_touched])
-                order = np.argsort(others)
-                others, weights, touched = others[order], weights[order], touched[order]
-        live = touched >= now - self.keep
-        return others[live], weights[live] * decay.shrink(now, self.landmark, self.half_life)
+        return self.rows(np.array([a], np.int32), now)[:2]
+
+    def rows(self, firsts: I32, now: Micros) -> tuple[I32, F64, I64]:
+        """The same of each of `firsts` (k,), one after another, and how many each has, (k,)."""
+        tiers = [tier.columns for tier in (self.base, self.recent, self.fresh) if len(tier)]
+        others, weights, sizes = rows_of(tiers, firsts, now - self.keep)
+        return others, weights * decay.shrink(now, self.landmark, self.half_life), sizes
 
     def lookup(self, firsts: I32, others: I32, now: Micros) -> F64:
         """Weights of (a, b) at `now` for b of `others` and a of `firsts`, shape (n, k), zero where there is none."""

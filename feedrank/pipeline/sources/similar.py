@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from feedrank.kernels import among, distinct
+from feedrank.kernels import among, distinct, greatest, summed
 from feedrank.pipeline.stages import Query, Reader, Retrieved
 from feedrank.state import Count, State
 from feedrank.types import F64, I32, Micros
@@ -33,26 +33,18 @@ class SimilarSource:
         with self._lock:
             recent = recent[recent < self._state.catalog.rows]
             rows, scores = neighbours(self._state, recent, query.now)
-        keep = ~among(rows, engaged)
-        rows, scores = rows[keep], scores[keep]
-        best = np.argsort(-scores, kind="stable")[: self.quota]
-        return Retrieved(rows[best], scores[best].astype(np.float32))
+        unread = ~among(rows, engaged)
+        return Retrieved(*greatest(scores.astype(np.float32), rows, unread, self.quota))
 
 
 def neighbours(state: State, seeds: I32, now: Micros) -> tuple[I32, F64]:
-    """Items read together with `seeds` (newest first): distinct rows (m,) ascending and summed cosine scores (m,)."""
-    found = [state.co_engaged.row(int(seed), now) for seed in seeds]
-    if not found or not any(len(rows) for rows, _ in found):
-        return np.empty(0, np.int32), np.empty(0)
-    own = _engagements(state, seeds, now)
-    rows = np.concatenate([r for r, _ in found])
-    others = _engagements(state, rows, now)
-    sizes = [len(r) for r, _ in found]
-    decay = np.repeat(RANK_DECAY ** np.arange(len(found)), sizes)
-    weights = np.concatenate([w for _, w in found])
-    cosines = decay * weights / np.sqrt((np.repeat(own, sizes) + PRIOR) * (others + PRIOR))
-    distinct, inverse = np.unique(rows, return_inverse=True)
-    return distinct.astype(np.int32), np.bincount(inverse, cosines).astype(np.float64)
+    """Items read together with `seeds` (newest first), distinct rows (m,) as they first appear, and each one's summed
+    cosines (m,).
+    """
+    rows, weights, sizes = state.co_engaged.rows(seeds, now)
+    decay = RANK_DECAY ** np.arange(len(seeds)) / np.sqrt(_engagements(state, seeds, now) + PRIOR)
+    found, sums = summed(rows, np.repeat(decay, sizes) * weights)
+    return found, sums / np.sqrt(_engagements(state, found, now) + PRIOR)
 
 
 def _engagements(state: State, rows: I32, now: Micros) -> F64:

@@ -68,7 +68,7 @@ def test_every_finite_float16_is_widened_exactly() -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(1, 900), st.integers(1, 60), st.sampled_from([0, 3]), st.integers(0, 9))
+@given(st.integers(1, 900), st.integers(0, 60), st.sampled_from([0, 3]), st.integers(0, 9))
 def test_greatest_equals_a_full_sort(n: int, k: int, distinct: int, seed: int) -> None:
     rng = np.random.default_rng([n, k, seed])
     scores = rng.standard_normal((n, 3)).astype(np.float32)
@@ -160,6 +160,17 @@ def test_rows_are_found_where_they_first_stand(mine: list[int], others: list[int
     assert kernels.distinct(rows).tolist() == reference.distinct(rows).tolist() == list(dict.fromkeys(mine))
 
 
+@given(st.lists(rows_, max_size=60), st.integers(0, 99))
+def test_weights_are_summed_for_each_row_in_order(mine: list[int], seed: int) -> None:
+    rows, weights = np.array(mine, np.int32), np.random.default_rng(seed).standard_normal(len(mine))
+    expected = dict.fromkeys(mine, 0.0)
+    for row, weight in zip(mine, weights.tolist(), strict=True):
+        expected[row] += weight
+    for each in (kernels.summed, reference.summed):
+        found, sums = each(rows, weights)
+        assert dict(zip(found.tolist(), sums.tolist(), strict=True)) == expected and found.tolist() == list(expected)
+
+
 @given(st.integers(0, 9), st.integers(3, 40), st.integers(1, 3), st.integers(0, 99))
 def test_summaries_have_the_reference_bits(n: int, h: int, top: int, seed: int) -> None:
     rng = np.random.default_rng([n, h, seed])
@@ -208,14 +219,31 @@ def test_pairs_are_looked_up_as_the_reference_does(entries: int, k: int, n: int,
     assert kernels.looked_up(*arguments).tobytes() == reference.looked_up(*arguments).tobytes()
 
 
+@given(st.lists(st.integers(0, 40), max_size=3), st.integers(0, 5), st.integers(0, 99))
+def test_rows_of_pairs_in_tiers_are_those_of_the_last_tier_that_has_them(entries: list[int], k: int, seed: int) -> None:
+    rng = np.random.default_rng([k, seed])
+    tiers, whole = [], dict[int, tuple[float, int]]()
+    for count in entries:
+        keys = np.unique(rng.integers(0, 6, count) << 32 | rng.integers(0, 12, count))
+        tiers.append((keys, rng.random(len(keys)), rng.integers(0, 9, len(keys))))
+        whole.update(zip(keys.tolist(), zip(*(column.tolist() for column in tiers[-1][1:]), strict=True), strict=True))
+    firsts = rng.integers(0, 7, k).astype(np.int32)
+    live = {key: weight for key, (weight, touched) in sorted(whole.items()) if touched >= 4}
+    expected = [[(key & 0xFFFFFFFF, weight) for key, weight in live.items() if key >> 32 == a] for a in firsts.tolist()]
+    for each in (kernels.rows_of, reference.rows_of):
+        others, weights, sizes = each(tiers, firsts, 4)
+        assert list(zip(others.tolist(), weights.tolist(), strict=True)) == [pair for row in expected for pair in row]
+        assert sizes.tolist() == [len(row) for row in expected]
+
+
 def test_what_does_not_fit_is_refused() -> None:
     four, five = np.zeros((3, 4), np.float32), np.zeros((2, 5), np.float32)
     with pytest.raises(InvalidInput, match=r"\(3, 4\) cannot be multiplied with \(2, 5\)"):
         kernels.products(four, five)
     with pytest.raises(InvalidInput, match="float64"):
         kernels.products(four.astype(np.float64), four)
-    with pytest.raises(InvalidInput, match="k is 0"):
-        kernels.greatest(four[:, 0], np.arange(3, dtype=np.int32), np.ones(3, np.bool_), 0)
+    with pytest.raises(InvalidInput, match="k is -1"):
+        kernels.greatest(four[:, 0], np.arange(3, dtype=np.int32), np.ones(3, np.bool_), -1)
 
 
 @compiled
@@ -232,6 +260,15 @@ def test_the_module_reads_beyond_no_array() -> None:
         native.products(table, True, None, b, 2, 4, out)
     with pytest.raises(ValueError, match="beyond the table"):
         native.decayed(np.zeros((3, 2)), 2, np.array([3], np.int32), np.zeros(2), 0.0, np.zeros(2))
+    none, one = (np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)), np.zeros(1, np.int64)
+    tiers, others = ((one, np.zeros(1), one), none, none), np.zeros(1, np.int32)
+    spans = np.array([[[0, 2]], [[0, 0]], [[0, 0]]])
+    with pytest.raises(ValueError, match="beyond its tier"):
+        native.rows_of(tiers, spans, 0, others, np.zeros(1), one.copy())
+    with pytest.raises(ValueError, match="room for all entries"):
+        native.rows_of(tiers, spans // 2, 0, others[:0], np.zeros(1), one.copy())
+    with pytest.raises(ValueError, match="one entry for each row"):
+        native.distinct(others, others.copy(), np.zeros(2), np.zeros(2))
     with pytest.raises(ValueError, match="offsets fall"):
         native.in_slate(False, np.zeros(3), np.array([0, 4, 3]), np.zeros(3))
     with pytest.raises(ValueError, match="do not agree"):

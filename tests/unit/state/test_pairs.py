@@ -52,6 +52,10 @@ def dense(table: PairTable, now: Micros) -> F64:
         others, weights = table.row(a, now)
         assert (np.diff(others) > 0).all()
         out[a, others] = weights
+    twice = np.concatenate([ROWS, ROWS[::-1]])
+    others, weights, sizes = table.rows(twice, now)
+    owners = np.repeat(twice, sizes)
+    assert np.count_nonzero(out) * 2 == len(others) and (out[owners, others] == weights).all()
     assert (out == table.lookup(ROWS, ROWS, now).T).all()
     return out
 
