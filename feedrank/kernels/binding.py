@@ -7,7 +7,7 @@ import numpy as np
 
 from feedrank.errors import InvalidInput
 from feedrank.kernels import reference
-from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
+from feedrank.types import F16, F32, F64, I32, I64, AnyArray, Bools
 
 try:
     from feedrank.kernels import _native
@@ -46,6 +46,29 @@ def products(table: AnyArray, queries: F32, places: I32 | None = None) -> F32:
     table, queries = np.ascontiguousarray(table), np.ascontiguousarray(queries)
     native.products(table, table.dtype == np.float16, places, queries, m, d, out)
     return out
+
+
+def raised(values: F64, table: F16, places: I32, chosen: int) -> None:
+    """Raises `values` (n,), in place, to the `products` of vectors of a table (v, d) with its vector `chosen`.
+
+    `places` (n,) says which of its vectors. InvalidInput for values that are not contiguous float64, or no float16.
+    """
+    if values.dtype != np.float64 or not values.flags.c_contiguous or table.dtype != np.float16:
+        raise InvalidInput(f"float64 are raised to products of float16, not {values.dtype} to those of {table.dtype}")
+    if native is None:
+        reference.raised(values, table, places, chosen)
+    else:
+        native.raised(values, np.ascontiguousarray(table), table.shape[1], places, chosen)
+
+
+def foremost(values: F64, places: I32, open_: Bools) -> int:
+    """Where the greatest of `values` (n,) stands among those whose place (n,) is open, the first of equal ones.
+
+    -1 if none is open. No value is NaN or minus infinity.
+    """
+    if native is None:
+        return reference.foremost(values, places, open_)
+    return native.foremost(values, places, open_)
 
 
 def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:

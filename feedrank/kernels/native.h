@@ -43,6 +43,10 @@ int forest_scores(const forest_t *forest, const float *rows, int64_t n, int by_c
 int products(const void *table, int half, const int32_t *places, int64_t n, const float *b, int64_t m, int64_t d,
              float *out);
 
+/* Raises `values` (n,) to the inner product of each vector of `places` (n,) in a table of float16 with one of its own, where
+ * that is greater. 0, or -1 without memory. */
+int raised(double *values, const uint16_t *table, const int32_t *places, int64_t n, int64_t chosen, int64_t d);
+
 /* Keys of the k greatest scores among those alive, in no order, and how many there are. `keys` has room for 3 k + 256. */
 int64_t greatest(const float *scores, int64_t stride, const int32_t *rows, const uint8_t *alive, int64_t n, int64_t k,
                  uint64_t *keys);
@@ -60,6 +64,9 @@ int64_t matched(const int64_t *keys, int64_t entries, const int64_t *wanted, int
 
 /* Where each row (n,) first stands among `others` (m,), -1 where it does not. 0, or -1 without memory. */
 int positions(const int32_t *rows, int64_t n, const int32_t *others, int64_t m, int32_t *out);
+
+/* Where the greatest of values (n,) is among those whose place (n,) is open, the first of equal ones; -1 if none is. */
+int64_t foremost(const double *values, const int32_t *places, int64_t n, const uint8_t *open);
 
 /* The rows (n,) without repeats, as they first appear, and how many; -1 without memory. Unless it is NULL, `weights` (n,) are
  * summed in order for each of them into `sums`, which has room for n. */

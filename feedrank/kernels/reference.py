@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from feedrank.types import F32, F64, I32, I64, AnyArray, Bools
+from feedrank.types import F16, F32, F64, I32, I64, AnyArray, Bools
 
 LANES = 16  # partial sums of an inner product
 VARIES = 1e-9  # a spread up to this is rounding
@@ -40,6 +40,18 @@ def products(table: AnyArray, queries: F32, places: I32 | None = None) -> F32:
             width //= 2
         out[start:stop] = sums[..., 0]
     return out
+
+
+def raised(values: F64, table: F16, places: I32, chosen: int) -> None:
+    """See feedrank.kernels.raised."""
+    found = products(table, table[chosen].astype(np.float32)[None], places)[:, 0]
+    np.maximum(values, found, out=values)
+
+
+def foremost(values: F64, places: I32, open_: Bools) -> int:
+    """See feedrank.kernels.foremost."""
+    there = open_[places]
+    return int(np.argmax(np.where(there, values, -np.inf))) if there.any() else -1
 
 
 def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:

@@ -202,3 +202,10 @@ void summaries(const float *values, int64_t stride, int64_t n, int64_t h, const 
         out[4 * i + 3] = best;
     }
 }
+
+int64_t foremost(const double *values, const int32_t *places, int64_t n, const uint8_t *open) {
+    int64_t found = -1;
+    for (int64_t i = 0; i < n; i++)
+        if (open[places[i]] && (found < 0 || values[i] > values[found])) found = i;
+    return found;
+}

@@ -72,6 +72,21 @@ int products(const void *table, int half, const int32_t *places, int64_t n, cons
     return 0;
 }
 
+int raised(double *values, const uint16_t *table, const int32_t *places, int64_t n, int64_t chosen, int64_t d) {
+    float *room = malloc((size_t)(n + d + LANES) * sizeof *room), *query = room + n;
+    if (!room) return -1;
+    for (int64_t i = 0; i < d; i += LANES) {
+        uint16_t halves[LANES] = {0};
+        memcpy(halves, table + chosen * d + i, (size_t)(d - i < LANES ? d - i : LANES) * sizeof(uint16_t));
+        const lanes_t wide = widened(halves);
+        memcpy(query + i, &wide, sizeof wide);
+    }
+    const int failed = products(table, 1, places, n, query, 1, d, room);
+    for (int64_t i = 0; i < n && !failed; i++) values[i] = room[i] > values[i] ? room[i] : values[i];
+    free(room);
+    return failed;
+}
+
 /* Moves the k greatest of (count,) keys to the front (Hoare's selection); 0 < k < count. */
 static void select_greatest(uint64_t *keys, int64_t count, int64_t k) {
     int64_t low = 0, high = count - 1;

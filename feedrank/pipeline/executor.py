@@ -179,7 +179,7 @@ class Pipeline:
     def _select(self, query: Query, candidates: Candidates, raw: Raw, scores: Scores) -> Selection:
         selection = self.selector.select(query, candidates, raw, scores)
         order = selection.order
-        if len(order) > query.limit or len(np.unique(order)) != len(order):
+        if len(order) > query.limit or len(set(order.tolist())) != len(order):
             raise PipelineError(
                 f"the selector returned {len(order)} places for a limit of {query.limit}, or repeated one"
             )

@@ -5,7 +5,7 @@ Steck: "Calibrated Recommendations", RecSys 2018: each place takes the item that
 q is mixed with a little of p so that no logarithm is infinite. Knows nothing of pins, caps, floors or exploration.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from feedrank.features import Raw
 from feedrank.pipeline.stages import Query
 from feedrank.settings import SelectorSettings
 from feedrank.state import CODED, Catalog
-from feedrank.types import F64, I32
+from feedrank.types import F64, I32, I64
 
 ALPHA = 0.01  # the part of p in q, as in the paper
 FEWEST_READS = 10  # a shorter history says too little of what a user's proportions are
@@ -29,19 +29,26 @@ class Calibration:
     categories: I32  # (n,) of all candidates, codes into `target`
     target: F64  # (codes,) p, sums to 1
     counts: F64  # (codes,) places each category holds so far
+    places: float = field(init=False)  # of all of them
+    mixed: F64 = field(init=False)  # (codes,) what the first place mixes of p into q
+    weighed: F64 = field(init=False)  # (codes,) p times the weight
+
+    def __post_init__(self) -> None:
+        self.places = float(self.counts.sum())
+        self.mixed = ALPHA / (1.0 - ALPHA) * np.maximum(self.target, TINY)
+        self.weighed = self.weight * self.target
 
     def place(self, chosen: int) -> None:
         """Notes that a candidate now stands."""
         if self.weight > 0:
             self.counts[self.categories[chosen]] += 1.0
+            self.places += 1.0
 
-    def weigh(self, relevance: F64, categories: I32) -> F64:
+    def weigh(self, relevance: F64, categories: I64) -> F64:
         """Steck's objective for candidates of these categories (m,), but for what is the same for all of them."""
-        p = self.target
-        mixed = ALPHA / (1.0 - ALPHA) * np.maximum(p, TINY) * (float(self.counts.sum()) + 1.0)
-        held = self.counts + mixed
+        held = self.counts + self.mixed * (self.places + 1.0)
         # KL(p || q) with the next place going to each category, less KL(p || q) with it going to none, (codes,)
-        change = self.weight * p * np.log(held / (held + 1.0))
+        change = self.weighed * np.log(held / (held + 1.0))
         return (1.0 - self.weight) * relevance - change[categories]
 
 

@@ -44,8 +44,8 @@ class EpsilonSlice:
         pool = min(most, int(np.count_nonzero(allowed)))
         drawn = self._rng.random() < explore
         chosen = self._nth(int(self._rng.integers(pool)), allowed) if drawn else best
-        above = self._ranked[: self._rank[chosen]]
-        in_pool = np.count_nonzero(allowed[above]) < most
+        above = int(self._rank[chosen])
+        in_pool = above < most or np.count_nonzero(allowed[self._ranked[:above]]) < most
         return Pick(chosen, (1.0 - explore) * (chosen == best) + explore * in_pool / pool, drawn)
 
     def _nth(self, n: int, allowed: Bools) -> int:

@@ -8,7 +8,7 @@ nothing of pins, caps or exploration.
 import numpy as np
 
 from feedrank.features import Raw
-from feedrank.kernels import products
+from feedrank.kernels import foremost, raised
 from feedrank.pipeline.selectors.calibration import Calibration
 from feedrank.state import CODED
 from feedrank.types import F64, I32, Bools
@@ -36,7 +36,7 @@ class Diversity:
         self._likeness = np.zeros(len(pooled))  # to the most alike item placed so far
         items = raw.items
         self._items = items
-        self._categories = items.codes[self._pool, CODED.index("category")]
+        self._categories = items.codes[self._pool, CODED.index("category")].astype(np.int64)  # NumPy's own index
         self._subcategories = items.codes[self._pool, CODED.index("subcategory")]
         self._has_vector = items.has_vector[self._pool]
         self._all_have = bool(len(pooled)) and bool(items.vectors.shape[1]) and bool(self._has_vector.all())
@@ -44,14 +44,18 @@ class Diversity:
     def place(self, chosen: int) -> None:
         """Notes that a candidate now stands."""
         self._calibration.place(chosen)
-        if self._weight > 0.0:
+        if self._weight == 0.0:
+            return
+        if self._all_have and self._items.has_vector[chosen]:
+            raised(self._likeness, self._items.vectors, self._pool, chosen)
+        else:
             self._likeness = np.maximum(self._likeness, self._like(chosen))
 
     def best(self, allowed: Bools) -> int:
         """The allowed candidate of highest marginal relevance, ties to the higher score; -1 if none is allowed."""
-        open_ = allowed[self._pool]
-        if open_.any():
-            return int(self._pool[np.argmax(np.where(open_, self._marginal(), -np.inf))])
+        first = foremost(self._marginal(), self._pool, allowed)
+        if first >= 0:
+            return int(self._pool[first])
         left = self._ranked[allowed[self._ranked]]
         return int(left[0]) if len(left) else -1
 
@@ -66,9 +70,8 @@ class Diversity:
         return self._calibration.weigh(marginal, self._categories) if self._calibration.weight > 0.0 else marginal
 
     def _like(self, chosen: int) -> F64:
+        """Where some of the pool, or the chosen one, have no text."""
         items = self._items
-        if self._all_have and items.has_vector[chosen]:
-            return np.maximum(self._cosines(chosen), 0.0)
         category, subcategory = (
             items.codes[chosen, CODED.index("category")],
             items.codes[chosen, CODED.index("subcategory")],
@@ -77,9 +80,7 @@ class Diversity:
         closer = same & (self._subcategories == subcategory) & (subcategory > 0)
         likeness = np.where(closer, SAME_SUBCATEGORY, np.where(same, SAME_CATEGORY, 0.0))
         if items.vectors.shape[1] and items.has_vector[chosen]:
-            likeness = np.where(self._has_vector, np.maximum(self._cosines(chosen), 0.0), likeness)
+            cosines = np.zeros(len(likeness))
+            raised(cosines, items.vectors, self._pool, chosen)
+            likeness = np.where(self._has_vector, cosines, likeness)
         return likeness
-
-    def _cosines(self, chosen: int) -> F64:
-        query = self._items.vectors[chosen].astype(np.float32)
-        return products(self._items.vectors, query[None, :], self._pool)[:, 0].astype(np.float64)

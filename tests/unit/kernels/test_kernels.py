@@ -1,7 +1,6 @@
 """Each compiled kernel gives its NumPy reference's bits, with AVX-512 and without; what does not fit is refused."""
 
 import shutil
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,18 +14,6 @@ from feedrank.errors import InvalidInput
 from feedrank.kernels import native, reference
 
 compiled = pytest.mark.skipif(not kernels.COMPILED, reason="no compiler was found when feedrank was installed")
-
-
-@pytest.fixture(params=[True, False], ids=["avx512", "portable"], autouse=True, scope="module")
-def instructions(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Runs each test in both builds."""
-    if native is None:
-        yield
-        return
-    if native.use_avx512(request.param) != request.param:
-        pytest.skip("this machine has no AVX-512")
-    yield
-    native.use_avx512(True)
 
 
 def test_a_machine_with_a_compiler_has_the_kernels() -> None:
@@ -83,6 +70,28 @@ def test_greatest_equals_a_full_sort(n: int, k: int, distinct: int, seed: int) -
         assert found[1].tolist() == [-score for score, _ in expected]
         again = kernels.greatest(np.ascontiguousarray(scores[:, column]), rows, alive, k)
         assert np.array_equal(found[0], again[0])
+
+
+@given(st.integers(0, 30), st.integers(1, 70), st.integers(0, 99))
+def test_values_are_raised_to_the_products_with_a_vector_of_the_table(n: int, d: int, seed: int) -> None:
+    rng = np.random.default_rng([n, d, seed])
+    table, places = vectors(rng, 9, d, np.float16), rng.integers(-1, 9, n).astype(np.int32)
+    before, chosen = np.maximum(rng.standard_normal(n), 0.0), int(rng.integers(9))
+    expected = np.maximum(before, kernels.products(table, table[chosen].astype(np.float32)[None], places)[:, 0])
+    for each in (kernels.raised, reference.raised):
+        values = before.copy()
+        each(values, table, places, chosen)
+        assert values.tobytes() == expected.tobytes()
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, -0.0, 1.0, -2.5]) | st.floats(-9, 9), st.booleans()), max_size=40))
+def test_the_foremost_is_the_first_of_the_greatest_open_ones(some: list[tuple[float, bool]]) -> None:
+    n = len(some)
+    values, places = np.array([value for value, _ in some], np.float64), np.arange(n, dtype=np.int32)[::-1].copy()
+    open_ = np.array([is_open for _, is_open in some[::-1]], np.bool_)
+    best = max((value for value, is_open in some if is_open), default=None)
+    expected = next((i for i, (value, is_open) in enumerate(some) if is_open and value == best), -1)
+    assert kernels.foremost(values, places, open_) == reference.foremost(values, places, open_) == expected
 
 
 odd = [0.0, -0.0, 1.0, float("nan"), float("inf"), float("-inf")]
@@ -160,17 +169,6 @@ def test_rows_are_found_where_they_first_stand(mine: list[int], others: list[int
     assert kernels.distinct(rows).tolist() == reference.distinct(rows).tolist() == list(dict.fromkeys(mine))
 
 
-@given(st.lists(rows_, max_size=60), st.integers(0, 99))
-def test_weights_are_summed_for_each_row_in_order(mine: list[int], seed: int) -> None:
-    rows, weights = np.array(mine, np.int32), np.random.default_rng(seed).standard_normal(len(mine))
-    expected = dict.fromkeys(mine, 0.0)
-    for row, weight in zip(mine, weights.tolist(), strict=True):
-        expected[row] += weight
-    for each in (kernels.summed, reference.summed):
-        found, sums = each(rows, weights)
-        assert dict(zip(found.tolist(), sums.tolist(), strict=True)) == expected and found.tolist() == list(expected)
-
-
 @given(st.integers(0, 9), st.integers(3, 40), st.integers(1, 3), st.integers(0, 99))
 def test_summaries_have_the_reference_bits(n: int, h: int, top: int, seed: int) -> None:
     rng = np.random.default_rng([n, h, seed])
@@ -200,48 +198,14 @@ def test_ward_clusters_as_scipy_does(n: int, most: int, cut: float, seed: int) -
         assert np.array_equal(found[:, None] == found, expected[:, None] == expected)
 
 
-@given(st.integers(1, 9), st.integers(0, 30), st.integers(0, 99))
-def test_decayed_rows_have_the_reference_bits(width: int, n: int, seed: int) -> None:
-    rng = np.random.default_rng([width, n, seed])
-    sums = rng.standard_normal((12, width)) * 10.0 ** rng.integers(-200, 9, (12, width))
-    rows, shrinks = rng.integers(0, 12, n).astype(np.int32), rng.random(width)
-    found = kernels.decayed(sums, rows, shrinks, 1e-150)
-    assert found.tobytes() == reference.decayed(sums, rows, shrinks, 1e-150).tobytes()
-
-
-@given(st.integers(0, 60), st.integers(0, 5), st.integers(0, 20), st.integers(0, 99))
-def test_pairs_are_looked_up_as_the_reference_does(entries: int, k: int, n: int, seed: int) -> None:
-    rng = np.random.default_rng([entries, k, n, seed])
-    keys = np.unique(rng.integers(0, 6, entries) << 32 | rng.integers(0, 12, entries))
-    weights, touched = rng.random(len(keys)), rng.integers(0, 9, len(keys))
-    firsts, others = rng.integers(0, 7, k).astype(np.int32), rng.integers(0, 14, n).astype(np.int32)
-    arguments = keys, weights, touched, firsts, others, 4
-    assert kernels.looked_up(*arguments).tobytes() == reference.looked_up(*arguments).tobytes()
-
-
-@given(st.lists(st.integers(0, 40), max_size=3), st.integers(0, 5), st.integers(0, 99))
-def test_rows_of_pairs_in_tiers_are_those_of_the_last_tier_that_has_them(entries: list[int], k: int, seed: int) -> None:
-    rng = np.random.default_rng([k, seed])
-    tiers, whole = [], dict[int, tuple[float, int]]()
-    for count in entries:
-        keys = np.unique(rng.integers(0, 6, count) << 32 | rng.integers(0, 12, count))
-        tiers.append((keys, rng.random(len(keys)), rng.integers(0, 9, len(keys))))
-        whole.update(zip(keys.tolist(), zip(*(column.tolist() for column in tiers[-1][1:]), strict=True), strict=True))
-    firsts = rng.integers(0, 7, k).astype(np.int32)
-    live = {key: weight for key, (weight, touched) in sorted(whole.items()) if touched >= 4}
-    expected = [[(key & 0xFFFFFFFF, weight) for key, weight in live.items() if key >> 32 == a] for a in firsts.tolist()]
-    for each in (kernels.rows_of, reference.rows_of):
-        others, weights, sizes = each(tiers, firsts, 4)
-        assert list(zip(others.tolist(), weights.tolist(), strict=True)) == [pair for row in expected for pair in row]
-        assert sizes.tolist() == [len(row) for row in expected]
-
-
 def test_what_does_not_fit_is_refused() -> None:
     four, five = np.zeros((3, 4), np.float32), np.zeros((2, 5), np.float32)
     with pytest.raises(InvalidInput, match=r"\(3, 4\) cannot be multiplied with \(2, 5\)"):
         kernels.products(four, five)
     with pytest.raises(InvalidInput, match="float64"):
         kernels.products(four.astype(np.float64), four)
+    with pytest.raises(InvalidInput, match="not float32"):
+        kernels.raised(np.zeros(3, np.float32), four.astype(np.float16), np.zeros(3, np.int32), 0)
     with pytest.raises(InvalidInput, match="k is -1"):
         kernels.greatest(four[:, 0], np.arange(3, dtype=np.int32), np.ones(3, np.bool_), -1)
 
@@ -258,17 +222,12 @@ def test_the_module_reads_beyond_no_array() -> None:
         native.products(table, False, None, b, 2, 4, out[:2])
     with pytest.raises(ValueError, match="items of 4 bytes, not 2"):
         native.products(table, True, None, b, 2, 4, out)
+    with pytest.raises(ValueError, match="chosen vector lies beyond"):
+        native.raised(np.zeros(1), table.astype(np.float16), 4, np.zeros(1, np.int32), 3)
     with pytest.raises(ValueError, match="beyond the table"):
-        native.decayed(np.zeros((3, 2)), 2, np.array([3], np.int32), np.zeros(2), 0.0, np.zeros(2))
-    none, one = (np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)), np.zeros(1, np.int64)
-    tiers, others = ((one, np.zeros(1), one), none, none), np.zeros(1, np.int32)
-    spans = np.array([[[0, 2]], [[0, 0]], [[0, 0]]])
-    with pytest.raises(ValueError, match="beyond its tier"):
-        native.rows_of(tiers, spans, 0, others, np.zeros(1), one.copy())
-    with pytest.raises(ValueError, match="room for all entries"):
-        native.rows_of(tiers, spans // 2, 0, others[:0], np.zeros(1), one.copy())
-    with pytest.raises(ValueError, match="one entry for each row"):
-        native.distinct(others, others.copy(), np.zeros(2), np.zeros(2))
+        native.raised(np.zeros(1), table.astype(np.float16), 4, np.full(1, 3, np.int32), 0)
+    with pytest.raises(ValueError, match="beyond the open ones"):
+        native.foremost(np.zeros(1), np.ones(1, np.int32), np.ones(1, np.bool_))
     with pytest.raises(ValueError, match="offsets fall"):
         native.in_slate(False, np.zeros(3), np.array([0, 4, 3]), np.zeros(3))
     with pytest.raises(ValueError, match="do not agree"):
