@@ -14,9 +14,10 @@ class WatchedFile:
         self._looked = False
 
     def changed(self) -> str | None:
-        """The text, "" where there is no file, or None if nothing changed. InvalidInput if it cannot be read.
+        """The text, "" where there is no file, or None if nothing changed. InvalidInput if it is empty or unreadable.
 
-        What cannot be read is looked at again next time.
+        What cannot be read is looked at again next time, and so is what changed meanwhile. An empty file would end all
+        that it ruled: most likely somebody is about to write it, since writing in place begins by emptying.
         """
         try:
             status = self.path.stat()
@@ -24,6 +25,9 @@ class WatchedFile:
             if self._looked and stamp == self._stamp:
                 return None
             text = self.path.read_text(encoding="utf-8")
+            after = self.path.stat()
+            if (after.st_mtime_ns, after.st_size) != stamp:
+                return None
         except FileNotFoundError:
             if self._looked and self._stamp is None:
                 return None
@@ -31,6 +35,8 @@ class WatchedFile:
             return ""
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput(f"{self.path.name} cannot be read: {error}") from error
+        if not text:
+            raise InvalidInput(f"{self.path.name} is empty, and what was in force stays: write to it, or delete it")
         self._stamp, self._looked = stamp, True
         return text
 

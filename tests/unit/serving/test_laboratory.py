@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,47 @@ def test_a_file_that_cannot_be_read_is_told_and_read_when_it_can(bench: Bench):
     bench.file.write_text(text())
     laboratory.look()
     assert laboratory.problems == () and bench.records() == [text()]
+
+
+def test_a_file_that_is_being_written_ends_nothing(bench: Bench):
+    """Writing in place empties a file first: recorded then, all experiments would end, and any salt could follow."""
+    laboratory = bench.laboratory()
+    bench.file.write_text(text())
+    laboratory.look()
+    bench.tail(laboratory)
+    with bench.file.open("w") as being_written:
+        for _ in range(2):
+            laboratory.look()
+            assert laboratory.problems == (
+                "experiments.toml is empty, and what was in force stays: write to it, or delete it",
+            )
+        bench.tail(laboratory)
+        assert bench.records() == [text()] and names(laboratory) == ["a"]
+        being_written.write(text(salt="b"))
+    laboratory.look()
+    assert "its salt changed" in laboratory.problems[0]
+    bench.file.write_text("# none\n")
+    laboratory.look()
+    bench.tail(laboratory)
+    assert names(laboratory) == [] and laboratory.problems == ()
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(bench: Bench, monkeypatch):
+    laboratory = bench.laboratory()
+    bench.file.write_text(text())
+    read = Path.read_text
+
+    def half(path: Path, **how: Any) -> str:
+        whole = read(path, **how)
+        path.write_text(whole + "\n# more\n")
+        return whole
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", half)
+        laboratory.look()
+    assert bench.records() == []
+    laboratory.look()
+    assert bench.records() == [text() + "\n# more\n"]
 
 
 def test_while_another_worker_records_the_file_waits_for_the_next_look(bench: Bench):
