@@ -27,6 +27,7 @@ class RankCall:
     dry_run: bool = False
     page_token: str = ""
     hurried: bool = False  # many wait: fewer candidates
+    arrived_s: float | None = None  # time.perf_counter() when the server got it; None: when ranking begins
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ FIRST_GUESS_S = 0.01  # time a call takes, before any was measured
 SMOOTHING = 0.05  # weight of the newest call in the mean
 
 
+class _Own(threading.local):
+    """What a thread knows of the call it runs."""
+
+    arrived_s: float | None = None
+
+
 class RankPool(ThreadPoolExecutor):
     """The threads that rank, and how many calls are with them: running or waiting."""
 
@@ -29,19 +35,29 @@ class RankPool(ThreadPoolExecutor):
         super().__init__(threads, thread_name_prefix="rank")
         self.threads = threads
         self._count = threading.Lock()
+        self._own = _Own()
         self.calls = 0
+
+    @property
+    def arrived_s(self) -> float | None:
+        """When the call that the asking thread runs came to the pool, by time.perf_counter; None on other threads."""
+        return self._own.arrived_s
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Queues a call, and counts it until it is done, however it ends."""
         with self._count:
             self.calls += 1
         try:
-            future = super().submit(fn, *args, **kwargs)
+            future = super().submit(self._begin, time.perf_counter(), fn, *args, **kwargs)
         except BaseException:
             self._done(None)
             raise
         future.add_done_callback(self._done)
         return future
+
+    def _begin(self, arrived_s: float, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        self._own.arrived_s = arrived_s
+        return fn(*args, **kwargs)
 
     def _done(self, _: "Future[Any] | None") -> None:
         with self._count:

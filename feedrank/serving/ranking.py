@@ -5,6 +5,7 @@ Knows nothing of gRPC, of tailing, or of how views come about.
 
 import hashlib
 import logging
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -33,6 +34,7 @@ from feedrank.user_records import Lane as RecordLane
 log = logging.getLogger(__name__)
 
 HURRIED = "load"  # why a feed was made of fewer candidates
+MOST_US = 2**32 - 1  # what the slate's field holds: 71 minutes
 NEW_BELOW = 5  # engagements: of a reader with fewer, too little is known to personalise by
 
 
@@ -63,6 +65,7 @@ class Ranking:
             return self._ranked(view, call)
 
     def _ranked(self, view: View, call: RankCall) -> Feed:
+        arrived_s = time.perf_counter() if call.arrived_s is None else call.arrived_s
         asked_at = self._clock()  # before anything is read of the user: an erasure from now on covers this slate
         query, page, arm = self._query(view, call)
         lane = view.lane_of(arm, call.hurried)
@@ -74,7 +77,7 @@ class Ranking:
             metrics.count_degraded(reason)
         if not query.dry_run and outcome.selection.order.size:
             metrics.count_exposures(variants_of(query.exposures))
-            self._log(view, lane, outcome, asked_at)
+            self._log(view, lane, outcome, asked_at, arrived_s)
             if self._shadows is not None:
                 self._shadows.offer(view.trials, lane, outcome)
         return feed
@@ -182,7 +185,7 @@ class Ranking:
     def _titles(self, rows: Sequence[int]) -> list[str]:
         return [item.title if item is not None else "" for item in self._store.items(rows)]
 
-    def _log(self, view: View, lane: Lane, outcome: Outcome, asked_at: Micros) -> None:
+    def _log(self, view: View, lane: Lane, outcome: Outcome, asked_at: Micros, arrived_s: float) -> None:
         """Queues the slate. A failed side effect is logged and never fails the reply."""
         query = outcome.query
         # The sample is by request, so that all pages and workers agree on it.
@@ -191,6 +194,12 @@ class Ranking:
         try:
             features, version = lane.pipeline.scorer.features, lane.model.version
             slate = slate_of(outcome, features, version, view.rules.hash, view.trials.hash, lane.recipe_hash)
+            slate.rank_us = _taken_us(arrived_s)
             self._slates.put(StoredSlate(query.request_id, query.user_id, asked_at, slate.SerializeToString()))
         except Exception:
             log.exception("a slate could not be made; the reply stands")
+
+
+def _taken_us(since_s: float) -> int:
+    """Microseconds since then, at least 1: 0 stands for what is not known."""
+    return min(max(1, round((time.perf_counter() - since_s) * 1e6)), MOST_US)

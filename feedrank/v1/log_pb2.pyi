@@ -126,7 +126,7 @@ class ExperimentsChanged(_message.Message):
     def __init__(self, toml: _Optional[str] = ..., hash: _Optional[bytes] = ...) -> None: ...
 
 class Slate(_message.Message):
-    __slots__ = ("request_id", "user_id", "surface", "context", "now_us", "seed", "state_position", "history_position", "candidate_rows", "candidate_sources", "source_names", "shown", "propensities", "sampled", "sampling_probability", "feature_names", "feature_rows", "scores", "model_version", "variants", "rules_hash", "experiments_hash", "recipe_hash", "degraded", "vector_space", "exposures", "teams", "team_names")
+    __slots__ = ("request_id", "user_id", "surface", "context", "now_us", "seed", "state_position", "history_position", "candidate_rows", "candidate_sources", "source_names", "shown", "propensities", "sampled", "sampling_probability", "feature_names", "feature_rows", "scores", "model_version", "variants", "rules_hash", "experiments_hash", "recipe_hash", "degraded", "vector_space", "exposures", "teams", "team_names", "rank_us")
     class VariantsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +162,7 @@ class Slate(_message.Message):
     EXPOSURES_FIELD_NUMBER: _ClassVar[int]
     TEAMS_FIELD_NUMBER: _ClassVar[int]
     TEAM_NAMES_FIELD_NUMBER: _ClassVar[int]
+    RANK_US_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     user_id: str
     surface: str
@@ -190,7 +191,8 @@ class Slate(_message.Message):
     exposures: _containers.RepeatedCompositeFieldContainer[Exposure]
     teams: _containers.RepeatedScalarFieldContainer[int]
     team_names: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request_id: _Optional[str] = ..., user_id: _Optional[str] = ..., surface: _Optional[str] = ..., context: _Optional[_Union[_feedrank_pb2.Context, _Mapping]] = ..., now_us: _Optional[int] = ..., seed: _Optional[int] = ..., state_position: _Optional[int] = ..., history_position: _Optional[int] = ..., candidate_rows: _Optional[_Iterable[int]] = ..., candidate_sources: _Optional[_Iterable[int]] = ..., source_names: _Optional[_Iterable[str]] = ..., shown: _Optional[_Iterable[int]] = ..., propensities: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[int]] = ..., sampling_probability: _Optional[float] = ..., feature_names: _Optional[_Iterable[str]] = ..., feature_rows: _Optional[bytes] = ..., scores: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., variants: _Optional[_Mapping[str, str]] = ..., rules_hash: _Optional[bytes] = ..., experiments_hash: _Optional[bytes] = ..., recipe_hash: _Optional[bytes] = ..., degraded: _Optional[bool] = ..., vector_space: _Optional[str] = ..., exposures: _Optional[_Iterable[_Union[Exposure, _Mapping]]] = ..., teams: _Optional[_Iterable[int]] = ..., team_names: _Optional[_Iterable[str]] = ...) -> None: ...
+    rank_us: int
+    def __init__(self, request_id: _Optional[str] = ..., user_id: _Optional[str] = ..., surface: _Optional[str] = ..., context: _Optional[_Union[_feedrank_pb2.Context, _Mapping]] = ..., now_us: _Optional[int] = ..., seed: _Optional[int] = ..., state_position: _Optional[int] = ..., history_position: _Optional[int] = ..., candidate_rows: _Optional[_Iterable[int]] = ..., candidate_sources: _Optional[_Iterable[int]] = ..., source_names: _Optional[_Iterable[str]] = ..., shown: _Optional[_Iterable[int]] = ..., propensities: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[int]] = ..., sampling_probability: _Optional[float] = ..., feature_names: _Optional[_Iterable[str]] = ..., feature_rows: _Optional[bytes] = ..., scores: _Optional[_Iterable[float]] = ..., model_version: _Optional[str] = ..., variants: _Optional[_Mapping[str, str]] = ..., rules_hash: _Optional[bytes] = ..., experiments_hash: _Optional[bytes] = ..., recipe_hash: _Optional[bytes] = ..., degraded: _Optional[bool] = ..., vector_space: _Optional[str] = ..., exposures: _Optional[_Iterable[_Union[Exposure, _Mapping]]] = ..., teams: _Optional[_Iterable[int]] = ..., team_names: _Optional[_Iterable[str]] = ..., rank_us: _Optional[int] = ...) -> None: ...
 
 class Exposure(_message.Message):
     __slots__ = ("experiment", "assigned", "served", "overridden", "unit")

@@ -91,7 +91,8 @@ numerator = "returns"
 denominator = "active_days"
 """
 # What the few readers of a test can show of guardrails: not six hides more in 1,000 items seen, not a third less of
-# diversity, which following readers' categories takes some of.
+# diversity, which following readers' categories takes some of, and not a tenth of a second more on a machine that runs
+# other tests meanwhile.
 OF_A_TEST = """
 [[metric]]
 name = "hides_per_view"
@@ -110,6 +111,16 @@ numerator = "diversity"
 denominator = "categorised"
 role = "guardrail"
 margin = 0.33
+
+[[metric]]
+name = "latency_ms"
+title = "Time to make a feed, ms"
+numerator = "rank_ms"
+denominator = "timed"
+direction = "down"
+role = "guardrail"
+margin = 0.1
+absolute_margin = 100.0
 """
 
 

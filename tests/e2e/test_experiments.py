@@ -171,6 +171,7 @@ def test_a_file_is_taken_up_ruled_by_and_killed_without_a_restart(serve, tmp_pat
     ruled = {fact.hash: fact for fact in facts if isinstance(fact, ExperimentsChanged)}
     assert [fact.toml for fact in ruled.values()] == [text, experiment(model, head="enabled = false")]
     versions = {experiments_hash(""): ""} | {digest: fact.toml for digest, fact in ruled.items()}
+    assert all(0 < slate.rank_us < PATIENCE_S * 1e6 for slate in slates)  # each says how long it took
     for slate in slates:  # the log says by which definitions each slate was made, and that they came before it
         exposures = exposures_of(slate)
         assert dict(slate.variants) == variants_of(exposures)

@@ -3,7 +3,7 @@
 Knows nothing of pages or of terminals.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -49,6 +49,7 @@ class Report:
     until: Micros  # where the data end
     final: bool  # whether the end planned beforehand is reached: fixed-horizon intervals decide
     readings: tuple[Reading, ...]
+    unlogged: tuple[Metric, ...]  # which the log says nothing of, so that there are no readings
     verdicts: tuple[Verdict, ...]
     days: Mapping[str, tuple[Day, ...]]  # by treatment, of the first primary metric
     segments: Mapping[str, tuple[Segment, ...]]  # the same
@@ -85,7 +86,8 @@ def analyse(store: LogStore, question: Question, definitions: Definitions, watch
     population = gather_population(served, events, design, rules.bot_events_per_day)
     ledger = keep_ledger(population, served, events, definitions.quantity, rules.before_days, until)
     health = examine(population)
-    readings = _readings(population, ledger, definitions, final)
+    unlogged = tuple(m for m in definitions.metric if m.if_logged and not columns_of(m, ledger)[:, 1].any())
+    readings = _readings(population, ledger, definitions, unlogged, final)
     primary = definitions.of_role(Role.PRIMARY)[0]
     days = max(1, (until - population.origin + DAY - 1) // DAY)
     planned = rules.planned_effect
@@ -96,7 +98,11 @@ def analyse(store: LogStore, question: Question, definitions: Definitions, watch
         until,
         final,
         readings,
-        tuple(judge(t, health, [r for r in readings if r.treatment == t], planned, final) for t in design.treatments),
+        unlogged,
+        tuple(
+            judge(t, health, [r for r in readings if r.treatment == t], planned, final, unlogged)
+            for t in design.treatments
+        ),
         {t: by_day(population, ledger, primary, t, days, planned) for t in design.treatments},
         {t: by_segment(population, ledger, primary, t, final, planned) for t in design.treatments},
         coverage(population),
@@ -119,13 +125,18 @@ def _end(served: pl.DataFrame, events: pl.DataFrame) -> Micros:
     return max(times, default=0) + 1
 
 
-def _readings(population: Population, ledger: Ledger, definitions: Definitions, final: bool) -> tuple[Reading, ...]:
-    """Every metric of every treatment. Primary metrics are adjusted by Holm, the others by Benjamini and Hochberg."""
+def _readings(
+    population: Population, ledger: Ledger, definitions: Definitions, unlogged: Sequence[Metric], final: bool
+) -> tuple[Reading, ...]:
+    """Every metric of every treatment, but `unlogged` ones. Primary metrics are adjusted by Holm, the others by
+    Benjamini and Hochberg.
+    """
     found = []
-    for metric in definitions.metric:
-        columns = columns_of(metric, ledger)
+    planned = definitions.rules.planned_effect
+    for metric in (m for m in definitions.metric if m not in unlogged):
+        columns, counts = columns_of(metric, ledger), definitions.quantity[metric.numerator].counts
         for treatment in population.design.treatments:
-            reading = read(metric, treatment, columns, arms_of(population, treatment), definitions.rules.planned_effect)
+            reading = read(metric, treatment, columns, arms_of(population, treatment), planned, counts)
             if reading is not None:
                 found.append(reading)
     primary = with_adjusted(of_role(found, Role.PRIMARY), final, Correction.HOLM)

@@ -16,7 +16,11 @@ from feedrank.errors import InvalidInput
 from feedrank.types import Action
 
 SHIPPED = "metrics.toml"
-OF_SLATES = ("count", "shown", "degraded", "diversity", "categorised", "sessions", "days", "returns")
+RANK_MS = "rank_ms"
+OF_SLATES = (
+    *("count", "shown", "degraded", "diversity", "categorised", "sessions", "days", "returns"),
+    *(RANK_MS, "timed"),
+)
 OF_EVENTS = ("count", "items", "value")
 _CONFIG = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +52,16 @@ class Quantity(BaseModel):
             raise ValueError(f"measure {self.measure!r} of {self.of} is none of {', '.join(known)}")
         if (self.of == "events") != (self.action in Action.__members__):
             raise ValueError(f"action {self.action!r}: events take one of {', '.join(Action.__members__)}, slates none")
+        if self.of == "slates" and (
+            self.at_least is not None or (self.at_most is not None and self.measure != RANK_MS)
+        ):
+            raise ValueError(f"at_least and at_most go with events, and at_most with {RANK_MS} of slates")
         return self
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts what happened, so that few of it are few events. A time that was taken is none."""
+        return self.measure != RANK_MS
 
 
 class Metric(BaseModel):
@@ -64,6 +77,7 @@ class Metric(BaseModel):
     role: Role = Role.SECONDARY
     margin: float | None = Field(None, gt=0, lt=1)  # relative; of guardrails
     absolute_margin: float | None = Field(None, gt=0, allow_inf_nan=False)  # in the metric's unit; of guardrails
+    if_logged: bool = False  # no metric where no slate of the experiment holds it, rather than one without a value
     effect: float | None = Field(None, gt=0)  # relative: what always-valid intervals are tuned to
 
     @model_validator(mode="after")

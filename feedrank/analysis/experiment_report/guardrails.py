@@ -3,13 +3,22 @@
 A change below the absolute margin is immaterial whatever the ratio, which for rare events is all that a log can ever
 show. So one margin is enough for a guardrail to hold, and only what is worse by more than both is violated. Each
 margin is judged by a whole 95% interval, so that a guardrail at its margin is wrongly found to hold in at most 2.5% of
-experiments by either. Knows nothing of verdicts.
+experiments by either. At the planned end of too few users for a metric's skewness, the interval is widened until it
+needs no distribution's shape. Knows nothing of verdicts.
 """
 
 from enum import StrEnum
 
+from scipy import stats
+
 from feedrank.analysis.experiment_report.definitions import Metric
 from feedrank.analysis.experiment_report.readings import Bounds, Reading
+from feedrank.analysis.statistics.checks import FEWEST_USERS
+
+TAIL = 0.025  # beyond each end of a 95% interval
+# Cantelli's inequality: a mean is off by k standard errors to one side with a probability of at most 1 / (1 + k^2),
+# whatever its distribution. A fixed-horizon interval reaches to a normal quantile, or a little further.
+WITHOUT_SHAPE = float(((1.0 - TAIL) / TAIL) ** 0.5 / stats.norm.isf(TAIL))
 
 
 class Standing(StrEnum):
@@ -26,11 +35,14 @@ def standing(reading: Reading, final: bool) -> Standing:
     metric = reading.metric
     if reading.silent and metric.absolute_margin is None:
         return Standing.SILENT
+    relative, effect = reading.bounds(final), reading.effect_bounds(final)
     if not reading.usable:
-        return Standing.OPEN
-    losses = [(_loss(reading.bounds(final), metric), _margin(metric))]
+        if not final or min(reading.users) < FEWEST_USERS:
+            return Standing.OPEN
+        relative, effect = _widened(relative), _widened(effect)
+    losses = [(_loss(relative, metric), _margin(metric))]
     if metric.absolute_margin is not None:
-        losses.append((_loss(reading.effect_bounds(final), metric), metric.absolute_margin))
+        losses.append((_loss(effect, metric), metric.absolute_margin))
     if any(most < margin for (_, most), margin in losses):
         return Standing.HOLDS
     return Standing.VIOLATED if all(least > margin for (least, _), margin in losses) else Standing.OPEN
@@ -58,6 +70,13 @@ def _loss(bounds: Bounds, metric: Metric) -> Bounds:
     """The interval turned so that more is worse."""
     low, high = bounds
     return (low, high) if metric.sign < 0 else (-high, -low)
+
+
+def _widened(bounds: Bounds) -> Bounds:
+    """The fixed-horizon interval without a normal's shape, about the same centre."""
+    low, high = bounds
+    centre, half = (low + high) / 2.0, (high - low) / 2.0 * WITHOUT_SHAPE
+    return centre - half, centre + half
 
 
 def _margin(metric: Metric) -> float:

@@ -4,13 +4,13 @@ Day 0 is the day of the experiment's first exposure, days before it are what cov
 count from its own first exposure on; slates count if the experiment served them. Knows nothing of metrics or variants.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from feedrank.analysis.experiment_report.definitions import Quantity
+from feedrank.analysis.experiment_report.definitions import RANK_MS, Quantity
 from feedrank.analysis.experiment_report.population import KEYS, Population
 from feedrank.types import DAY, F64, I64, MINUTE, Action, Micros
 
@@ -61,7 +61,7 @@ def keep_ledger(
     known = known.join(answered.unique(["n", "request_id"]), on=["n", "request_id"], how="left")
     earlier = served.filter(pl.col("time") >= oldest, pl.col("time") < population.origin)
     earlier = earlier.join(units.select("key", "n"), left_on=key, right_on="key", how="inner")
-    columns = ["n", "time", "session_id", "degraded", "diversity", "rows"]
+    columns = ["n", "time", "session_id", "degraded", "rank_us", "diversity", "rows"]
     during = population.slates.filter(pl.col("time") < until)
     slates = pl.concat([earlier.select(columns), during.select(columns)])
 
@@ -70,8 +70,8 @@ def keep_ledger(
     of_slates = {name: q for name, q in quantities.items() if q.of == "slates"}
     done = known.with_columns(day).group_by("n", "day").agg(*(_of_events(q).alias(n) for n, q in of_events.items()))
     last_whole_day = (until - population.origin) // DAY - 1
-    shown = _days(slates.with_columns(day), last_whole_day)
-    shown = shown.select("n", "day", *(pl.col(q.measure).alias(name) for name, q in of_slates.items()))
+    shown = _days(slates.with_columns(day), last_whole_day, list(of_slates.values()))
+    shown = shown.select("n", "day", *(pl.col(_column(q)).alias(name) for name, q in of_slates.items()))
     both = done.join(shown, on=["n", "day"], how="full", coalesce=True).fill_null(0.0).sort("n", "day")
     return Ledger(
         len(population.units),
@@ -94,8 +94,15 @@ def _of_events(quantity: Quantity) -> pl.Expr:
     return pl.when(counts).then(measured).otherwise(0.0).sum()
 
 
-def _days(slates: pl.DataFrame, last_whole_day: int) -> pl.DataFrame:
+def _column(quantity: Quantity) -> str:
+    """Where `_days` puts a quantity of slates."""
+    return quantity.measure if quantity.at_most is None else f"{quantity.measure}, at most {quantity.at_most}"
+
+
+def _days(slates: pl.DataFrame, last_whole_day: int, quantities: Sequence[Quantity]) -> pl.DataFrame:
     """Every measure of slates by (n, day)."""
+    took_ms = pl.col("rank_us") / 1_000.0
+    timings = {_column(q): took_ms.clip(upper_bound=q.at_most).sum() for q in quantities if q.measure == RANK_MS}
     ordered = slates.sort("n", "time", maintain_order=True)
     paused = (pl.col("time") - pl.col("time").shift(1).over("n")) > SESSION_PAUSE
     another = (
@@ -111,6 +118,8 @@ def _days(slates: pl.DataFrame, last_whole_day: int) -> pl.DataFrame:
         pl.col("diversity").fill_nan(0.0).sum().alias("diversity"),
         pl.col("diversity").is_not_nan().sum().cast(pl.Float64).alias("categorised"),
         pl.col("begins").sum().cast(pl.Float64).alias("sessions"),
+        (pl.col("rank_us") > 0).sum().cast(pl.Float64).alias("timed"),
+        **timings,
     )
     over = (pl.col("day") + 1 <= last_whole_day).cast(pl.Float64)
     follows = (pl.col("day").shift(-1).over("n") == pl.col("day") + 1).fill_null(False).cast(pl.Float64)

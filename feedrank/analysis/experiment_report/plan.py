@@ -117,12 +117,12 @@ def make_plan(store: LogStore, trial: Trial, definitions: Definitions, watch: Wa
 def _seen(events: pl.DataFrame) -> pl.DataFrame:
     """Imported views as slates; what was in them is not kept."""
     views = events.filter(pl.col("action") == int(Action.VIEW), pl.col("request_id") != "")
-    absent = {
-        name: pl.lit([] if isinstance(dtype, pl.List) else False if dtype == pl.Boolean else "", dtype)
-        for name, dtype in SCHEMA.items()
-        if name not in views.columns
-    }
-    slates = views.with_columns(**absent).with_columns(pl.lit("user").alias("unit"))
+    absent = pl.DataFrame(schema=SCHEMA).drop(set(SCHEMA) & set(views.columns))
+    nothing = {pl.Boolean: False, pl.Int64: 0, pl.String: ""}
+    slates = views.with_columns(
+        pl.lit(nothing.get(dtype.base_type(), []), dtype).alias(name) for name, dtype in absent.schema.items()
+    )
+    slates = slates.with_columns(pl.lit("user").alias("unit"))
     return slates.select(SCHEMA.keys()).sort("time")
 
 

@@ -128,9 +128,17 @@ def columns_of(metric: Metric, ledger: Ledger, through_day: int | None = None) -
 
 
 def read(
-    metric: Metric, treatment: str, columns: F64, arms: tuple[Bools, Bools], planned_effect: float
+    metric: Metric,
+    treatment: str,
+    columns: F64,
+    arms: tuple[Bools, Bools],
+    planned_effect: float,
+    counts: bool = True,
 ) -> Reading | None:
-    """One reading from per-unit columns (n, 4) and who is in control and in the treatment. None for an empty arm."""
+    """One reading from per-unit columns (n, 4) and who is in control and in the treatment. None for an empty arm.
+
+    `counts`: whether the numerator counts events, which decide where they are few.
+    """
     control, treated = (columns[members] for members in arms)
     if min(len(control), len(treated)) < 2:
         return None
@@ -157,7 +165,7 @@ def read(
         (len(control), len(treated)),
         max(_needed(control), _needed(treated)),
     )
-    return _counted(reading, control, treated) if metric.role is Role.GUARDRAIL else reading
+    return _counted(reading, control, treated) if counts and metric.role is Role.GUARDRAIL else reading
 
 
 def with_adjusted(readings: Sequence[Reading], final: bool, correction: Correction) -> tuple[Reading, ...]:

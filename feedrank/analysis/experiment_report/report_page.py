@@ -22,9 +22,9 @@ STATUS: Mapping[Decision, Status] = {
     Decision.WAIT: Status.NOTE,
     Decision.BROKEN: Status.BAD,
 }
-NO_LATENCY = (
-    "Latency is not in the log, so no variant can be judged by it here: compare the service's own metrics "
-    "(feedrank_rpc_seconds) of the workers while the experiment runs. Degraded slates are in the log, and stand below."
+NOT_LOGGED = (
+    "Not in the log, so that no variant is judged by it: {}. Slates of earlier versions do not say how long they took; "
+    "the service's own metrics (feedrank_rpc_seconds) do, while an experiment runs."
 )
 METRIC_COLUMNS = (
     "metric",
@@ -84,6 +84,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "fell_back": dict(population.fell_back),
         "verdicts": {v.treatment: {"decision": v.decision.value, "sentence": v.sentence} for v in report.verdicts},
         "readings": [r.as_json() for r in report.readings],
+        "unlogged": [m.name for m in report.unlogged],
         "days": {t: [{"day": d.day, **d.reading.as_json()} for d in days] for t, days in report.days.items()},
         "segments": {
             t: [{"segment": s.name, "value": s.value, **s.reading.as_json()} for s in segments]
@@ -128,7 +129,8 @@ def _soundness(report: Report) -> list[Block]:
         needs = "; ".join(f"{r.metric.title} ({r.treatment}) needs {r.needed:,}" for r in short)
         headline = "Some metrics are too skewed for so few users: their intervals are not to be taken at their word"
         blocks.append(Callout(Status.WARNING, headline, f"Users an arm, by 355 skewness²: {needs}."))
-    blocks.append(Text(NO_LATENCY))
+    if report.unlogged:
+        blocks.append(Callout(Status.WARNING, NOT_LOGGED.format("; ".join(m.title for m in report.unlogged))))
     return blocks
 
 

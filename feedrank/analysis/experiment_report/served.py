@@ -27,6 +27,7 @@ SCHEMA: dict[str, Any] = {
     "region": pl.String,
     "surface": pl.String,
     "degraded": pl.Boolean,
+    "rank_us": pl.Int64,  # from the request's arrival until its feed was made; 0 where not known
     "rows": pl.List(pl.Int64),  # items shown, in order
     "variant": pl.String,  # assigned; "" where the experiment had no part in the slate
     "fell_back": pl.Boolean,
@@ -71,6 +72,7 @@ def _rows(store: LogStore, experiment: str, start: Micros, until: Micros, progre
             context.region,
             slate.surface,
             slate.degraded,
+            slate.rank_us,
             [candidates[i] for i in slate.shown],
             *_part(slate, experiment),
             _drafted(slate),

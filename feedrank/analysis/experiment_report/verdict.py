@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from feedrank.analysis.experiment_report.definitions import Role
+from feedrank.analysis.experiment_report.definitions import Metric, Role
 from feedrank.analysis.experiment_report.guardrails import Standing, counted, margins, standing
 from feedrank.analysis.experiment_report.health import Health
 from feedrank.analysis.experiment_report.readings import Bounds, Reading, of_role
@@ -43,9 +43,21 @@ class Verdict:
         return f"{self.decision.value.capitalize()} {self.treatment!r}: {self.why}."
 
 
-def judge(treatment: str, health: Health, readings: Sequence[Reading], planned_effect: float, final: bool) -> Verdict:
-    """The verdict by this treatment's readings, whose p values are adjusted. `final`: at the end planned beforehand."""
+def judge(
+    treatment: str,
+    health: Health,
+    readings: Sequence[Reading],
+    planned_effect: float,
+    final: bool,
+    unlogged: Sequence[Metric] = (),
+) -> Verdict:
+    """The verdict by this treatment's readings, whose p values are adjusted. `final`: at the end planned beforehand.
+    `unlogged`: metrics that the log says nothing of; a launch is not held up by them, and says so of guardrails.
+    """
     decision, why = _judge(health, readings, planned_effect, final)
+    unguarded = [f"“{m.title}”" for m in unlogged if m.role is Role.GUARDRAIL]
+    if decision is Decision.SHIP and unguarded:
+        why += f"; the log does not hold {' and '.join(unguarded)}"
     return Verdict(treatment, decision, why)
 
 

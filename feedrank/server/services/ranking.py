@@ -23,7 +23,8 @@ class RankingServicer(rpc.RankingServiceServicer):
     def Rank(self, request: pb.RankRequest, context: grpc.ServicerContext) -> pb.RankResponse:
         call = requests.rank_call(request)
         with self._admission.turn(context.time_remaining()) as hurried:
-            return replies.feed(self._service.rank(replace(call, hurried=hurried)))
+            begun = replace(call, hurried=hurried, arrived_s=self._admission.pool.arrived_s)
+            return replies.feed(self._service.rank(begun))
 
     def SimilarItems(self, request: pb.SimilarItemsRequest, context: grpc.ServicerContext) -> pb.SimilarItemsResponse:
         return replies.similar(self._service.similar(*requests.similar_call(request)))

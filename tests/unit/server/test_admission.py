@@ -49,6 +49,22 @@ def test_calls_are_counted_until_they_are_done_however_they_end() -> None:
     assert pool.calls == 0
 
 
+def test_a_call_knows_since_when_it_has_been_here() -> None:
+    """Its wait for a thread counts, and the next call of the thread has its own."""
+    pool = RankPool(1)
+    gate = threading.Event()
+    pool.submit(gate.wait)
+    before = time.perf_counter()
+    waits = pool.submit(lambda: (pool.arrived_s, time.perf_counter()))
+    after = time.perf_counter()
+    gate.set()
+    arrived_s, began_s = waits.result(5)
+    assert arrived_s is not None and before <= arrived_s <= after <= began_s
+    assert pool.submit(lambda: pool.arrived_s).result(5) > began_s
+    assert pool.arrived_s is None  # this thread is none of the pool's
+    pool.shutdown()
+
+
 def test_calls_are_admitted_until_the_wait_is_not_worth_it() -> None:
     pool = RankPool(2)
     admission = Admission(pool, Clock())

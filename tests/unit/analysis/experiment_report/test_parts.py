@@ -121,6 +121,8 @@ def test_a_team_adds_and_replaces_metrics(tmp_path: Path) -> None:
         ('[quantity.q]\nof = "events"\naction = "READ"\nmeasure = "count"\n', "action 'READ'"),
         ('[quantity.q]\nof = "slates"\nmeasure = "value"\n', "measure 'value' of slates is none of"),
         ('[[metric]]\nname = "g"\ntitle = "G"\nnumerator = "clicks"\nrole = "guardrail"\n', "a guardrail has a margin"),
+        ('[quantity.q]\nof = "slates"\nmeasure = "shown"\nat_most = 9.0\n', "at_most with rank_ms of slates"),
+        ('[quantity.q]\nof = "slates"\nmeasure = "rank_ms"\nat_least = 9.0\n', "at_least and at_most go with events"),
         ("[[metric]\n", "is not valid TOML"),
         (GUARDRAIL + "absolute_margin = 0\n", "metric 'g', absolute_margin: Input should be greater than 0"),
         (GUARDRAIL + "absolute_margin = -0.1\n", "metric 'g', absolute_margin: Input should be greater than 0"),
@@ -183,10 +185,11 @@ def test_the_report_is_written_for_people_and_machines(shop: Shop) -> None:
     report = analyse(shop.written(), Question(NAME), load_definitions())
     page = render(report_page(report))
     assert report.verdicts[0].sentence.split("“")[0].replace("'", "&#39;") in page
-    assert "Latency is not in the log" in page
+    assert "Not in the log, so that no variant is judged by it: Time to make a feed, ms." in page
     values = report_json(report)
     assert values["counts"] == {"control": 200, "new": 200}
-    assert {r["metric"] for r in values["readings"]} == {m.name for m in load_definitions().metric}
+    assert values["unlogged"] == ["latency_ms"]
+    assert {r["metric"] for r in values["readings"]} == {m.name for m in load_definitions().metric} - {"latency_ms"}
     assert {s["value"] for s in values["segments"]["new"]} >= {"desktop", "mobile"}
     assert values["verdicts"]["new"]["decision"] in ("ship", "do not ship", "keep running")
     hides = next(r for r in values["readings"] if r["metric"] == "hides_per_view")
