@@ -47,6 +47,9 @@ def test_a_planted_winner_is_found_and_shipped(drive: dict[str, Any]) -> None:
     assert report["verdicts"]["better"]["decision"] == "ship", report["verdicts"]
     assert "is better" in report["verdicts"]["better"]["sentence"]
     assert ctr(report)["relative"] > 0.3
+    assert report["unlogged"] == []
+    (latency,) = (r for r in report["readings"] if r["metric"] == "latency_ms")
+    assert 0 < latency["control_value"] < 1_000 and 0 < latency["treatment_value"] < 1_000
 
 
 def test_two_equal_models_are_found_equal(drive: dict[str, Any]) -> None:

@@ -112,6 +112,25 @@ variant = [{name="control", weight=50}, {name="new", weight=50}]
     assert not given(experiments, subject(region="north", device="phone", is_new=False))
 
 
+def test_an_audience_is_of_a_language_and_of_a_share_that_keeps_its_people():
+    text = """
+[[experiment]]
+name = "a"
+salt = "a"
+layer = "one"
+audience = {languages=["en", "no"], percent=30}
+variant = [{name="control", weight=50}, {name="new", weight=50}]
+"""
+    experiments, whole = parse_experiments(text), parse_experiments(text.replace(", percent=30", ""))
+    reached = {k: v for k in range(5_000) if (v := given(experiments, subject(f"u{k}", language="en")))}
+    assert stats.binomtest(len(reached), 5_000, 0.3).pvalue > 1e-4
+    assert stats.binomtest(sum(v["a"] == "new" for v in reached.values()), len(reached), 0.5).pvalue > 1e-4
+    for k, variant in reached.items():  # a share of the same draw, in any language it is open to
+        assert given(whole, subject(f"u{k}", language="en")) == variant
+        assert given(experiments, subject(f"u{k}", language="no")) == variant
+        assert not given(experiments, subject(f"u{k}", language="de"))
+
+
 def test_whoever_may_not_be_known_goes_by_session_then_by_request():
     experiments = parse_experiments(LAYERS)
     exposures = assign(experiments, subject("", session="s1"), NOW, {})
