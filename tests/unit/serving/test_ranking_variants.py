@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from feedrank.experiments.exposures import Exposure
 from feedrank.pipeline.feed import RankCall
 from feedrank.serving.ranking import NEW_BELOW
 from feedrank.serving.worker import Worker
@@ -74,3 +75,30 @@ def test_with_personalization_off_the_user_id_decides_nothing(open_worker) -> No
     by_request = [variants(worker, "u1", request_id=f"r{k}", **off)["welcome"] for k in range(40)]
     assert set(by_request) == {"control", "new"}
     assert len({variants(worker, "u1", request_id=f"r{k}")["welcome"] for k in range(40)}) == 1
+
+
+SETTINGS = """
+[[experiment]]
+name = "fresh"
+salt = "fresh"
+layer = "one"
+variant = [
+  { name = "control", weight = 50 },
+  { name = "new", weight = 50, settings = { quotas.fresh = 7, candidates = 30, selector.diversity = 0.4 } },
+]
+"""
+
+
+def test_a_variants_settings_are_those_its_feeds_are_made_with(open_worker) -> None:
+    """Its sources bring its quotas and its pipeline keeps its number of candidates; nobody else's do."""
+    worker, base = open_worker(SETTINGS), Settings()
+    view = worker._view()
+    lanes = {
+        variant: view.lane_of(view.trials.arm([Exposure("fresh", variant, variant, "user")], view.model))
+        for variant in ("control", "new")
+    }
+    quotas = {v: {s.name: s.quota for s in lane.pipeline.sources} for v, lane in lanes.items()}
+    assert quotas["control"]["fresh"] == base.quotas.fresh and quotas["new"]["fresh"] == 7
+    assert quotas["control"] | {"fresh": 7} == quotas["new"]
+    assert (lanes["control"].pipeline.total, lanes["new"].pipeline.total) == (base.candidates, 30)
+    assert lanes["control"].recipe_hash != lanes["new"].recipe_hash
