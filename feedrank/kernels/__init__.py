@@ -8,7 +8,6 @@ features, indices or models.
 from feedrank.kernels.binding import (
     COMPILED,
     INSTRUCTIONS,
-    Forest,
     among,
     decayed,
     distinct,
@@ -27,6 +26,7 @@ from feedrank.kernels.binding import (
     summed,
     ward,
 )
+from feedrank.kernels.forest import Forest
 
 __all__ = [
     "COMPILED",

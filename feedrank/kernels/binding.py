@@ -1,7 +1,6 @@
 """What the rest of feedrank calls: each kernel's contract, and the choice between the compiled and the NumPy one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -230,36 +229,3 @@ def ward(squares: F64, cut: float, most: int) -> I64:
     cluster = np.empty(n, np.int64)
     native.ward(np.array(squares, np.float64, order="C"), cut, most, np.empty(n), cluster)
     return cluster
-
-
-@dataclass(frozen=True, slots=True)
-class Forest:
-    """Binary trees over numeric features, laid out for the compiled kernel; a node's children come after it.
-
-    Slots of a tree are its nodes, then its leaves. A value up to a node's threshold goes left. `column` is a feature,
-    plus the number of features where a missing value goes right.
-    """
-
-    features: int
-    first_node: I32  # (trees + 1,)
-    first_leaf: I32  # (trees + 1,)
-    column: I32  # (nodes,)
-    threshold: F32  # (nodes,)
-    left: I32  # (nodes,) slots
-    right: I32  # (nodes,)
-    leaf_value: F64  # (leaves,)
-
-    def scores(self, rows: F32) -> F64:
-        """Sums over all trees, in order, for rows (n, features) float32 in either order: (n,) float64.
-
-        InvalidInput where nothing is COMPILED.
-        """
-        if native is None:
-            raise InvalidInput("a forest is scored by the compiled kernels, which this installation lacks")
-        out = np.empty(len(rows))
-        if len(rows):
-            shape = (self.first_node, self.first_leaf, self.column, self.threshold, self.left, self.right)
-            by_column = rows.flags.f_contiguous and not rows.flags.c_contiguous
-            values = rows.T if by_column else np.ascontiguousarray(rows)
-            native.forest_scores(*shape, self.leaf_value, self.features, by_column, values, out)
-        return out

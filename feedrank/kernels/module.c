@@ -7,6 +7,7 @@
 #include "native.h"
 
 PyObject *py_forest(PyObject *self, PyObject *args); /* forest_module.c */
+PyObject *py_forest_scores(PyObject *self, PyObject *args);
 PyObject *py_decayed(PyObject *self, PyObject *args); /* lookups_module.c */
 PyObject *py_looked_up(PyObject *self, PyObject *args);
 PyObject *py_rows_of(PyObject *self, PyObject *args);
@@ -153,7 +154,8 @@ static PyMethodDef methods[] = {
     {"rows_of", py_rows_of, METH_VARARGS, "Rows of pairs kept in tiers; see feedrank.kernels."},
     {"ward", py_ward, METH_VARARGS, "Ward's clusters; see feedrank.kernels."},
     {"matched", py_matched, METH_VARARGS, "Groups of equal keys; see feedrank.kernels."},
-    {"forest_scores", py_forest, METH_VARARGS, "Scores of a forest; see feedrank.kernels."},
+    {"forest", py_forest, METH_VARARGS, "A forest laid out for scoring; see feedrank.kernels."},
+    {"forest_scores", py_forest_scores, METH_VARARGS, "Scores of a forest; see feedrank.kernels."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -19,9 +19,10 @@
 
 #define MOST_TOP 8 /* greatest values that summaries adds */
 #define LANES 16 /* partial sums of an inner product */
-#define MOST_SLOTS 1024 /* nodes and leaves of a tree that forest_scores takes */
+#define MOST_SLOTS 1024 /* nodes and leaves of a tree */
+#define MOST_FEATURES (1 << 20)
 
-/* A forest whose trees are evaluated node by node for a block of rows at once (see forest.c). */
+/* Trees as they are given; slots of a tree are its nodes, then its leaves. */
 typedef struct {
     int64_t trees;
     int64_t features;
@@ -29,10 +30,30 @@ typedef struct {
     const int32_t *first_leaf; /* (trees + 1,) */
     const int32_t *column;     /* (nodes,): a feature, plus `features` where a missing value goes right */
     const float *threshold;    /* (nodes,): a value up to it goes left */
-    const int32_t *left;       /* (nodes,): slot within the tree: a node, or the tree's node count plus a leaf */
+    const int32_t *left;       /* (nodes,): a later slot of the tree */
     const int32_t *right;
     const double *leaf_value; /* (leaves,) */
+} trees_t;
+
+/* The same laid out for scoring, a node in 16 bytes (see forest.c). */
+typedef struct {
+    float threshold;
+    int32_t feature;
+    int32_t missing; /* the column */
+    uint16_t left, right;
+} node_t;
+typedef struct {
+    int64_t trees;
+    int64_t features;
+    int32_t *first_node;
+    int32_t *first_leaf;
+    node_t *nodes;
+    double *leaf_value;
 } forest_t;
+
+/* A forest of trees that were found sound; NULL without memory. */
+forest_t *forest_of(const trees_t *trees);
+void forest_free(forest_t *forest);
 
 /* Scores of (n, features) rows, or of (features, n) columns, added tree by tree. 0, or -1 without memory. */
 int forest_scores(const forest_t *forest, const float *rows, int64_t n, int by_column, double *out);

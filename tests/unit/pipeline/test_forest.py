@@ -45,6 +45,8 @@ def scored_by(booster: lightgbm.Booster) -> Callable[[F32], F64]:
         {},
         {"use_missing": False},
         {"num_leaves": 2},
+        {"num_leaves": 32},
+        {"num_leaves": 33},
         {"num_leaves": 255, "rounds": 5},
         {"objective": "lambdarank", "group": [20] * 150},
         {"objective": "regression", "monotone_constraints": [1, 0, -1, 0, 0, 0, 0]},
@@ -58,7 +60,7 @@ def test_scores_are_lightgbms_to_the_bit(params: dict[str, Any], avx512: bool) -
     try:
         booster = model(**params)
         forest = proven_forest(booster.model_to_string(), scored_by(booster))
-        for n in (1, 31, 32, 33, 500):
+        for n in (1, 63, 64, 65, 500):
             rows = rows_of(n, n)
             assert forest.scores(rows).tobytes() == scored_by(booster)(rows).tobytes()
             assert forest.scores(np.asfortranarray(rows)).tobytes() == scored_by(booster)(rows).tobytes()
@@ -131,10 +133,14 @@ def test_the_proof_stands_on_the_thresholds() -> None:
 def test_a_forest_of_other_shapes_is_refused_before_it_is_read() -> None:
     forest = parse(model().model_to_string())
     for broken in (
-        replace(forest, left=forest.left[:-1]),
-        replace(forest, column=forest.column + 2 * FEATURES),
-        replace(forest, right=np.zeros_like(forest.right)),
-        replace(forest, leaf_value=forest.leaf_value[:-1]),
+        {"left": forest.left[:-1]},
+        {"column": forest.column + 2 * FEATURES},
+        {"right": np.zeros_like(forest.right)},
+        {"leaf_value": forest.leaf_value[:-1]},
+        {"first_node": forest.first_node + 1},
+        {"first_node": np.where(np.arange(len(forest.first_node)) == 1, 1 << 30, forest.first_node).astype(np.int32)},
     ):
         with pytest.raises(ValueError, match="forest"):
-            broken.scores(rows_of(3, 1))
+            replace(forest, **broken)
+    with pytest.raises(ValueError, match="forest's features"):
+        forest.scores(rows_of(3, 1)[:, 1:])

@@ -54,7 +54,7 @@ def test_each_place_is_the_best_by_stecks_objective(categories, reads, weight, s
             counts = np.bincount(codes[[*chosen, i]], minlength=4).astype(float)
             return (1 - weight) * scores[[*chosen, i]].sum() - weight * divergence(target, counts)
 
-        values = calibration.weigh(scores, calibration.categories[pool])
+        values = calibration.weigh(scores, calibration.categories[pool].astype(np.int64))
         best = max(left, key=lambda i: values[i])
         assert objective(best) == pytest.approx(max(map(objective, left)), abs=1e-9)
         # never below what the best score alone would give at this place
