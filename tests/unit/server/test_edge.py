@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from unittest.mock import Mock
 
@@ -29,7 +28,7 @@ from feedrank.server.lifecycle import FeedServer
 from feedrank.server.logs import JsonLines
 from feedrank.v1 import feedrank_pb2 as pb
 from feedrank.v1 import feedrank_pb2_grpc as rpc
-from tests.unit.server.fakes import FakeService, Gate, channel_to, eventually, serving
+from tests.unit.server.fakes import FakeService, Gate, channel_to, serving
 
 USER = "user-8d2f1c"
 QUERY = "a very private question"
@@ -231,22 +230,6 @@ def test_a_request_that_waited_past_its_deadline_is_never_begun(service: FakeSer
         assert holding.result().items
         stub.Rank(pb.RankRequest(user_id="third"), timeout=30)
     assert [call.user_id for call in service.calls] == ["first", "third"]
-
-
-def test_a_call_brings_along_when_it_arrived_before_its_wait_for_a_thread(service: FakeService) -> None:
-    gate = Gate()
-    service.on_rank = gate
-    with serving(service, threads=1) as server, channel_to(server) as channel:
-        stub = rpc.RankingServiceStub(channel)
-        first = stub.Rank.future(pb.RankRequest(user_id="first"))
-        gate.wait_for(1)
-        second = stub.Rank.future(pb.RankRequest(user_id="second"))
-        eventually(lambda: server._admission.pool.calls == 2)
-        waiting = time.perf_counter()
-        gate.open()
-        assert first.result().items and second.result().items
-    (_, before), (_, after) = ((call.user_id, call.arrived_s) for call in service.calls)
-    assert before is not None and after is not None and before < after < waiting
 
 
 def test_beyond_saturation_callers_are_told_at_once_and_the_others_hurry(service: FakeService) -> None:
