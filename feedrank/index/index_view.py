@@ -15,7 +15,7 @@ from feedrank.errors import InvalidInput
 from feedrank.index.cells import Cells
 from feedrank.index.proposals import Proposals
 from feedrank.index.vectors import check_unit
-from feedrank.kernels import COMPILED, greatest, products
+from feedrank.kernels import COMPILED, nearest
 from feedrank.types import F16, F32, I32, I64, Bools
 
 SPARSE = 0.25  # share of places a search may return under which they are scored one by one, not in passing
@@ -34,26 +34,24 @@ class SealedSegment:
         self.halves.flags.writeable = False
         self.rows.flags.writeable = False
 
-    def best(self, queries: F32, k: int, eligible: Bools) -> list[tuple[I32, F32]]:
-        """For each query the rows and scores (<= k,) of its best eligible places, best first. `eligible` is (n,).
+    def best(self, queries: F32, k: int, eligible: Bools) -> tuple[I32, F32]:
+        """For each query the rows and scores (q, k) of its best eligible places, best first, padded as `nearest` does.
 
-        Of a segment with cells, those that the cells nearest to any of the queries hold.
+        `eligible` is (n,). Of a segment with cells, those that the cells nearest to any of the queries hold.
         """
         if self._proposals is not None:
-            return [self._of(self._proposals.places(query, k, eligible), query[None], k)[0] for query in queries]
+            each = [self._of(self._proposals.places(q, k, eligible), q[None], k, eligible) for q in queries]
+            return np.concatenate([rows for rows, _ in each]), np.concatenate([scores for _, scores in each])
         if np.count_nonzero(eligible) < SPARSE * len(eligible):
-            return self._of(np.flatnonzero(eligible), queries, k)
+            return self._of(np.flatnonzero(eligible), queries, k, eligible)
         if self.cells is not None:
             places = self.cells.places(queries)
-            return self._of(places[eligible[places]], queries, k)
-        scores = products(self.halves, queries)
-        return [greatest(scores[:, q], self.rows, eligible, k) for q in range(len(queries))]
+            return self._of(places[eligible[places]], queries, k, eligible)
+        return nearest(self.halves, self.rows, eligible, queries, k)
 
-    def _of(self, places: I64 | I32, queries: F32, k: int) -> list[tuple[I32, F32]]:
+    def _of(self, places: I64 | I32, queries: F32, k: int, eligible: Bools) -> tuple[I32, F32]:
         """The best k of the given places for each query."""
-        scores = products(self.halves, queries, places.astype(np.int32))
-        rows, all_of_them = self.rows[places], np.ones(len(places), np.bool_)
-        return [greatest(scores[:, q], rows, all_of_them, k) for q in range(len(queries))]
+        return nearest(self.halves, self.rows, eligible, queries, k, places.astype(np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,36 +110,25 @@ class IndexView:
         check_unit(queries, self.dimensions)
         if k < 0:
             raise InvalidInput(f"k is {k}; send 0 or more")
-        rows = np.full((len(queries), k), -1, np.int32)
-        scores = np.full((len(queries), k), -np.inf, np.float32)
-        if k == 0 or self.live == 0:
-            return rows, scores
+        found = [(np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), -np.inf, np.float32))]
+        if k == 0 or len(queries) == 0:
+            return found[0]
         tail = self.tail.alive if allowed is None else self.tail.alive & _allows(allowed, self.tail.rows)
-        found: list[list[tuple[I32, F32]]] = [[] for _ in queries]
         if tail.any():
-            tail_scores = products(self.tail.values, queries)
-            for q, mine in enumerate(found):
-                mine.append(greatest(tail_scores[:, q], self.tail.rows, tail, k))
+            found.append(nearest(self.tail.values, self.tail.rows, tail, queries, k))
         for part in self.sealed:
             eligible = part.alive if allowed is None else part.alive & _allows(allowed, part.segment.rows)
             if eligible.any():
-                for mine, best in zip(found, part.segment.best(queries, k, eligible), strict=True):
-                    mine.append(best)
-        for q, mine in enumerate(found):
-            best_rows, best_scores = _merged(mine, k)
-            rows[q, : len(best_rows)] = best_rows
-            scores[q, : len(best_rows)] = best_scores
-        return rows, scores
+                found.append(part.segment.best(queries, k, eligible))
+        return found[-1] if len(found) <= 2 else _merged(found, k)
 
 
-def _merged(lists: list[tuple[I32, F32]], k: int) -> tuple[I32, F32]:
-    """The best k of several parts' best."""
-    if len(lists) == 1:
-        return lists[0]
-    rows = np.concatenate([mine for mine, _ in lists] or [np.empty(0, np.int32)])
-    scores = np.concatenate([mine for _, mine in lists] or [np.empty(0, np.float32)])
-    order = np.lexsort((rows, -scores))[:k]
-    return rows[order], scores[order]
+def _merged(parts: list[tuple[I32, F32]], k: int) -> tuple[I32, F32]:
+    """The best k of several parts' best, (q, k)."""
+    rows = np.concatenate([mine for mine, _ in parts], axis=1)
+    scores = np.concatenate([mine for _, mine in parts], axis=1)
+    order = np.lexsort((rows, -scores), axis=1)[:, :k]
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
 def _allows(allowed: Bools, rows: I32) -> Bools:

@@ -87,11 +87,37 @@ def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:
         column = (scores.ctypes.data - whole.ctypes.data) // scores.itemsize
     m = 1 if whole.ndim == 1 else whole.shape[1]
     keys = np.empty(_TIMES * k + _SPARE, np.uint64)
-    found = np.sort(keys[: native.greatest(whole, m, column, rows, alive, k, keys)])[::-1]
-    bits = (found >> np.uint64(32)).astype(np.uint32)
+    return _read(np.sort(keys[: native.greatest(whole, m, column, rows, alive, k, keys)])[::-1])
+
+
+def _read(keys: AnyArray) -> tuple[I32, F32]:
+    """The rows and scores that keys of the greatest are made of."""
+    bits = (keys >> np.uint64(32)).astype(np.uint32)
     high = np.uint32(0x80000000)
     bits = np.where(bits & high, bits ^ high, ~bits)
-    return (~found.astype(np.uint32)).view(np.int32), bits.view(np.float32)
+    return (~keys.astype(np.uint32)).view(np.int32), bits.view(np.float32)
+
+
+def nearest(
+    table: AnyArray, rows: I32, alive: Bools, queries: F32, k: int, places: I32 | None = None
+) -> tuple[I32, F32]:
+    """Rows (m, k) and scores (m, k) of the k vectors of a table (v, d) with the greatest `products` with each query.
+
+    Best first, equal ones by row, padded with -1 and minus infinity. `rows` (v,) are the vectors' names; only those
+    `alive` (v,) count, and of them, where `places` (n,) are given, each once, those. Shapes and dtypes of table and
+    queries as for `products`; v, m and k are 1 or more.
+    """
+    if native is None:
+        return reference.nearest(table, rows, alive, queries, k, places)
+    m = len(queries)
+    keys, counts = np.empty((m, _TIMES * k + _SPARE), np.uint64), np.empty(m, np.int64)
+    table, queries = np.ascontiguousarray(table), np.ascontiguousarray(queries)
+    native.nearest(table, table.dtype == np.float16, rows, alive, places, queries, m, k, keys, counts)
+    best = keys[:, :k]
+    best[np.arange(k) >= counts[:, None]] = 0  # below every key, and read as row -1
+    found, scores = _read(np.sort(best, axis=1)[:, ::-1])
+    scores[found < 0] = -np.inf
+    return found, scores
 
 
 def places_by_size(columns: F64, offsets: I64) -> F64:

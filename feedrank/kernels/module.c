@@ -97,6 +97,42 @@ static PyObject *py_greatest(PyObject *self, PyObject *args) {
     return PyErr_Occurred() ? NULL : PyLong_FromLongLong(found);
 }
 
+/* nearest(table, half, rows, alive, places or None, queries (m, d), m, k, keys (m, 3 k + 256), counts) */
+static PyObject *py_nearest(PyObject *self, PyObject *args) {
+    PyObject *table, *rows, *alive, *places, *b, *keys, *counts;
+    int half;
+    long long m, k;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OpOOOOLLOO", &table, &half, &rows, &alive, &places, &b, &m, &k, &keys, &counts))
+        return NULL;
+    arrays_t arrays = {.held = 0};
+    const void *from = take(&arrays, table, half ? 2 : 4, 0, "table");
+    const int32_t *row_of = from ? take(&arrays, rows, 4, 0, "rows") : NULL;
+    const uint8_t *alive_at = row_of ? take(&arrays, alive, 1, 0, "alive") : NULL;
+    const float *queries = alive_at ? take(&arrays, b, 4, 0, "queries") : NULL;
+    uint64_t *to = queries ? take(&arrays, keys, 8, 1, "keys") : NULL;
+    int64_t *found = to ? take(&arrays, counts, 8, 1, "counts") : NULL;
+    if (!found) return wrong(&arrays, "");
+    const int64_t vectors = count_of(&arrays, 1), d = m > 0 ? count_of(&arrays, 3) / m : 0;
+    if (m < 1 || k < 1 || d < 1 || count_of(&arrays, 3) != m * d || count_of(&arrays, 0) != vectors * d ||
+        count_of(&arrays, 2) != vectors || count_of(&arrays, 4) != m * (3 * k + 256) || count_of(&arrays, 5) != m)
+        return wrong(&arrays, "the shapes of table, rows, alive, queries, keys and counts do not agree");
+    int64_t n = vectors;
+    const int32_t *at = NULL;
+    if (places != Py_None) {
+        at = take(&arrays, places, 4, 0, "places");
+        if (!at) return wrong(&arrays, "");
+        n = count_of(&arrays, 6);
+        for (int64_t i = 0; i < n; i++)
+            if (at[i] < 0 || at[i] >= vectors) return wrong(&arrays, "a place lies beyond the table");
+    }
+    int failed;
+    Py_BEGIN_ALLOW_THREADS;
+    failed = nearest(from, half, row_of, alive_at, at, n, queries, m, d, k, to, found);
+    Py_END_ALLOW_THREADS;
+    return done(&arrays, failed);
+}
+
 /* raised(values, table (v, d), d, places, chosen) */
 static PyObject *py_raised(PyObject *self, PyObject *args) {
     PyObject *values, *table, *places;
@@ -143,6 +179,7 @@ static PyMethodDef methods[] = {
     {"use_avx512", py_use_avx512, METH_VARARGS, "Whether AVX-512 builds run, where the machine has it."},
     {"products", py_products, METH_VARARGS, "Inner products; see feedrank.kernels."},
     {"greatest", py_greatest, METH_VARARGS, "Keys of the greatest scores; see feedrank.kernels."},
+    {"nearest", py_nearest, METH_VARARGS, "Keys of the greatest products; see feedrank.kernels."},
     {"raised", py_raised, METH_VARARGS, "Values raised to inner products; see feedrank.kernels."},
     {"foremost", py_foremost, METH_VARARGS, "The greatest open value; see feedrank.kernels."},
     {"in_slate", py_in_slate, METH_VARARGS, "Places or standard scores in each slate; see feedrank.kernels."},

@@ -64,6 +64,11 @@ int forest_scores(const forest_t *forest, const float *rows, int64_t n, int by_c
 int products(const void *table, int half, const int32_t *places, int64_t n, const float *b, int64_t m, int64_t d,
              float *out);
 
+/* Keys of the k greatest products with each of m queries, among the first n vectors of a table or its `places` (n,), of those
+ * alive: (m, 3 k + 256), of which the first `counts` (m,) are filled, in no order. 0, or -1 without memory. */
+int nearest(const void *table, int half, const int32_t *rows, const uint8_t *alive, const int32_t *places, int64_t n,
+            const float *b, int64_t m, int64_t d, int64_t k, uint64_t *keys, int64_t *counts);
+
 /* Raises `values` (n,) to the inner product of each vector of `places` (n,) in a table of float16 with one of its own, where
  * that is greater. 0, or -1 without memory. */
 int raised(double *values, const uint16_t *table, const int32_t *places, int64_t n, int64_t chosen, int64_t d);

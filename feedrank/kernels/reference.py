@@ -61,6 +61,19 @@ def greatest(scores: F32, rows: I32, alive: Bools, k: int) -> tuple[I32, F32]:
     return rows[order], scores[order]
 
 
+def nearest(
+    table: AnyArray, rows: I32, alive: Bools, queries: F32, k: int, places: I32 | None = None
+) -> tuple[I32, F32]:
+    """See feedrank.kernels.nearest."""
+    if places is not None:
+        table, rows, alive = table[places], rows[places], alive[places]
+    found, scores = np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), -np.inf, np.float32)
+    for q, column in enumerate(products(table, queries).T):
+        best = greatest(column, rows, alive, k)
+        found[q, : len(best[0])], scores[q, : len(best[0])] = best
+    return found, scores
+
+
 def places_by_size(values: F64, offsets: I64) -> F64:
     """See feedrank.kernels.places_by_size: one column."""
     n, sizes = len(values), np.diff(offsets)

@@ -14,6 +14,7 @@
 #define QUERIES_AT_ONCE 6
 #define BLOCKS_AHEAD 4
 #define CACHE_LINE 64
+#define SCANNED_AT_ONCE 1024 /* vectors whose scores are held, so that they stay in a near cache */
 
 typedef float lanes_t __attribute__((vector_size(LANES * sizeof(float))));
 typedef float eight_t __attribute__((vector_size(8 * sizeof(float))));
@@ -120,25 +121,58 @@ static inline uint64_t key_of(float score, int32_t row) {
     return (uint64_t)bits << 32 | (uint32_t)~row;
 }
 
+/* The k greatest keys seen so far, and some more: what is below `least` never enters. */
+typedef struct {
+    uint64_t *keys; /* room for 3 k + 256 */
+    int64_t count, k;
+    float least;
+} best_t;
+
+static inline void offer(best_t *best, float score, int32_t row) {
+    if (score < best->least) return;
+    best->keys[best->count++] = key_of(score, row);
+    if (best->count < 3 * best->k + 256) return;
+    select_greatest(best->keys, best->count, best->k);
+    best->count = best->k;
+    uint64_t smallest = best->keys[0];
+    for (int64_t j = 1; j < best->k; j++) smallest = best->keys[j] < smallest ? best->keys[j] : smallest;
+    uint32_t bits = (uint32_t)(smallest >> 32);
+    bits = bits >> 31 ? bits & 0x7FFFFFFFu : ~bits;
+    memcpy(&best->least, &bits, sizeof best->least);
+}
+
+/* Leaves no more than k, at the front. */
+static int64_t settled(best_t *best) {
+    if (best->count > best->k) select_greatest(best->keys, best->count, best->k);
+    return best->count < best->k ? best->count : best->k;
+}
+
 int64_t greatest(const float *scores, int64_t stride, const int32_t *rows, const uint8_t *alive, int64_t n, int64_t k,
                  uint64_t *keys) {
-    const int64_t capacity = 3 * k + 256; /* `keys` has room for it */
-    int64_t count = 0;
-    float least = -INFINITY; /* of the k best so far: what is below never enters */
-    for (int64_t i = 0; i < n; i++) {
-        const float score = scores[i * stride];
-        if (score < least || !alive[i]) continue;
-        keys[count++] = key_of(score, rows[i]);
-        if (count == capacity) {
-            select_greatest(keys, count, k);
-            count = k;
-            uint64_t smallest = keys[0];
-            for (int64_t j = 1; j < k; j++) smallest = keys[j] < smallest ? keys[j] : smallest;
-            uint32_t bits = (uint32_t)(smallest >> 32);
-            bits = bits >> 31 ? bits & 0x7FFFFFFFu : ~bits;
-            memcpy(&least, &bits, sizeof least);
+    best_t best = {keys, 0, k, -INFINITY};
+    for (int64_t i = 0; i < n; i++)
+        if (alive[i]) offer(&best, scores[i * stride], rows[i]);
+    return settled(&best);
+}
+
+int nearest(const void *table, int half, const int32_t *rows, const uint8_t *alive, const int32_t *places, int64_t n,
+            const float *b, int64_t m, int64_t d, int64_t k, uint64_t *keys, int64_t *counts) {
+    float *scores = malloc((size_t)(SCANNED_AT_ONCE * m) * sizeof *scores);
+    best_t *best = malloc((size_t)m * sizeof *best);
+    int failed = !scores || !best;
+    for (int64_t q = 0; q < m && !failed; q++) best[q] = (best_t){keys + q * (3 * k + 256), 0, k, -INFINITY};
+    for (int64_t start = 0; start < n && !failed; start += SCANNED_AT_ONCE) {
+        const int64_t some = n - start < SCANNED_AT_ONCE ? n - start : SCANNED_AT_ONCE;
+        const char *from = places ? table : (const char *)table + start * d * (half ? 2 : 4);
+        failed = products(from, half, places ? places + start : NULL, some, b, m, d, scores);
+        for (int64_t i = 0; i < some && !failed; i++) {
+            const int64_t place = places ? places[start + i] : start + i;
+            if (alive[place])
+                for (int64_t q = 0; q < m; q++) offer(&best[q], scores[i * m + q], rows[place]);
         }
     }
-    if (count > k) select_greatest(keys, count, k);
-    return count < k ? count : k;
+    for (int64_t q = 0; q < m && !failed; q++) counts[q] = settled(&best[q]);
+    free(scores);
+    free(best);
+    return failed ? -1 : 0;
 }

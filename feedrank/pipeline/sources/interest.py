@@ -49,8 +49,5 @@ class InterestSource:
 
 def _best_score(rows: I32, found: I32, scores: F32) -> F32:
     """The highest cosine each row was found with, (m,)."""
-    best = np.full(len(rows), -np.inf, np.float32)
-    for mine, theirs in zip(found, scores, strict=True):
-        at = positions(rows, mine)
-        best = np.where(at >= 0, np.maximum(best, theirs[at]), best)
-    return best
+    best_first = np.argsort(-scores, axis=None)
+    return np.asarray(scores.ravel()[best_first[positions(rows, found.ravel()[best_first])]], np.float32)

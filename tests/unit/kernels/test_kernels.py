@@ -72,6 +72,26 @@ def test_greatest_equals_a_full_sort(n: int, k: int, distinct: int, seed: int) -
         assert np.array_equal(found[0], again[0])
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 2_500), st.integers(1, 4), st.integers(1, 60), st.booleans(), st.booleans(), st.integers(0, 9))
+def test_nearest_equals_products_and_a_full_sort(v: int, m: int, k: int, half: bool, placed: bool, seed: int) -> None:
+    rng = np.random.default_rng([v, m, k, seed])
+    table = np.round(rng.standard_normal((v, 5)) * 2).astype(np.float16 if half else np.float32)  # many ties
+    queries, rows = (
+        np.round(rng.standard_normal((m, 5))).astype(np.float32),
+        rng.permutation(2 * v).astype(np.int32)[:v],
+    )
+    alive = rng.random(v) < rng.choice([0.0, 0.2, 1.0])
+    places = rng.permutation(v)[: v // 2].astype(np.int32) if placed else None
+    found, scores = kernels.nearest(table, rows, alive, queries, k, places)
+    expected = reference.nearest(table, rows, alive, queries, k, places)
+    assert found.tolist() == expected[0].tolist() and scores.tolist() == expected[1].tolist()
+    best = sorted((-(table[i].astype(float) @ queries[0]), rows[i]) for i in (range(v) if places is None else places))
+    live = dict(zip(rows.tolist(), alive.tolist(), strict=True))
+    best = [row for _, row in best if live[row]][:k]
+    assert found[0].tolist() == best + [-1] * (k - len(best))
+
+
 @given(st.integers(0, 30), st.integers(1, 70), st.integers(0, 99))
 def test_values_are_raised_to_the_products_with_a_vector_of_the_table(n: int, d: int, seed: int) -> None:
     rng = np.random.default_rng([n, d, seed])
@@ -222,6 +242,11 @@ def test_the_module_reads_beyond_no_array() -> None:
         native.products(table, False, None, b, 2, 4, out[:2])
     with pytest.raises(ValueError, match="items of 4 bytes, not 2"):
         native.products(table, True, None, b, 2, 4, out)
+    rows, alive, counts = np.arange(3, dtype=np.int32), np.ones(3, np.bool_), np.zeros(2, np.int64)
+    with pytest.raises(ValueError, match="beyond the table"):
+        native.nearest(table, False, rows, alive, rows + 1, b, 2, 1, np.zeros((2, 259), np.uint64), counts)
+    with pytest.raises(ValueError, match="do not agree"):
+        native.nearest(table, False, rows, alive, None, b, 2, 1, np.zeros((2, 258), np.uint64), counts)
     with pytest.raises(ValueError, match="chosen vector lies beyond"):
         native.raised(np.zeros(1), table.astype(np.float16), 4, np.zeros(1, np.int32), 3)
     with pytest.raises(ValueError, match="beyond the table"):
