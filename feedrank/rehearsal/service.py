@@ -26,6 +26,7 @@ from feedrank.registry import Registry
 from feedrank.serving.activation import activate
 from feedrank.serving.publisher import Publisher
 from feedrank.serving.ranking import Ranking
+from feedrank.serving.slate_writer import Make
 from feedrank.settings import DataSettings, Settings
 from feedrank.simulator.visits import Ask
 from feedrank.simulator.world import World
@@ -73,8 +74,8 @@ class _HeldSlates:
         self._store = store
         self._held: list[StoredSlate] = []
 
-    def put(self, slate: StoredSlate) -> None:
-        self._held.append(slate)
+    def put(self, make: Make) -> None:
+        self._held.append(make())
 
     def flush(self) -> None:
         """Writes all that is held."""

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 from feedrank.experiments.assignment import Subject, assign
 from feedrank.experiments.exposures import variants_of
@@ -18,7 +19,7 @@ from feedrank.pipeline.explain import explain
 from feedrank.pipeline.feed import Feed, FeedItem, RankCall, StageTrace
 from feedrank.pipeline.filters import applies
 from feedrank.pipeline.paging import MAX_TOKEN, Page, PageTokens
-from feedrank.pipeline.slates import slate_of
+from feedrank.pipeline.slates import Provenance, Served, served, slate_of
 from feedrank.pipeline.stages import CLICK_PROBABILITY, Query
 from feedrank.pipeline.trace import trace
 from feedrank.serving import metrics
@@ -186,16 +187,15 @@ class Ranking:
         return [item.title if item is not None else "" for item in self._store.items(rows)]
 
     def _log(self, view: View, lane: Lane, outcome: Outcome, asked_at: Micros, arrived_s: float) -> None:
-        """Queues the slate. A failed side effect is logged and never fails the reply."""
-        query = outcome.query
+        """Hands over what the slate is made of. A failed side effect is logged and never fails the reply."""
         # The sample is by request, so that all pages and workers agree on it.
-        if query.seed >= self._sampling * 2**63:
+        if outcome.query.seed >= self._sampling * 2**63:
             return
+        hashes = view.rules.hash, view.trials.hash, lane.recipe_hash
         try:
-            features, version = lane.pipeline.scorer.features, lane.model.version
-            slate = slate_of(outcome, features, version, view.rules.hash, view.trials.hash, lane.recipe_hash)
-            slate.rank_us = _taken_us(arrived_s)
-            self._slates.put(StoredSlate(query.request_id, query.user_id, asked_at, slate.SerializeToString()))
+            what = served(outcome)
+            made_by = Provenance(lane.pipeline.scorer.features, lane.model.version, *hashes, _taken_us(arrived_s))
+            self._slates.put(partial(_stored, what, made_by, asked_at))
         except Exception:
             log.exception("a slate could not be made; the reply stands")
 
@@ -203,3 +203,8 @@ class Ranking:
 def _taken_us(since_s: float) -> int:
     """Microseconds since then, at least 1: 0 stands for what is not known."""
     return min(max(1, round((time.perf_counter() - since_s) * 1e6)), MOST_US)
+
+
+def _stored(what: Served, made_by: Provenance, asked_at: Micros) -> StoredSlate:
+    query = what.query
+    return StoredSlate(query.request_id, query.user_id, asked_at, slate_of(what, made_by).SerializeToString())
