@@ -3,7 +3,7 @@
 Knows nothing of protobuf, storage or ranking. Times are UTC microseconds since 1970 (`Micros`); 0 means absent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NewType
@@ -15,6 +15,8 @@ UserId = NewType("UserId", str)
 ItemId = NewType("ItemId", str)
 Row = int  # an item's number, by first appearance in the log
 Micros = int
+Pause = Callable[[], None]  # called between small pieces of work that others may go before
+Courtesy = Callable[[], Pause]  # a pause for each piece of work
 
 F16 = NDArray[np.float16]
 F32 = NDArray[np.float32]
@@ -28,6 +30,10 @@ SECOND: Micros = 1_000_000
 MINUTE: Micros = 60 * SECOND
 HOUR: Micros = 60 * MINUTE
 DAY: Micros = 24 * HOUR
+
+
+def no_pause() -> None:
+    """The `Pause` of work that stands in nobody's way."""
 
 
 class Action(IntEnum):

@@ -15,7 +15,9 @@ from typing import Any
 
 from feedrank.errors import Overloaded
 
-RANK_THREADS = 2  # Rank calls at a time in a worker: one computes in native code while another has the interpreter
+# Rank calls at a time in a worker. Two that share an interpreter both take twice as long, and with a worker a core no
+# core is left for what one of them computes in native code.
+RANK_THREADS = 1
 SHED_AFTER_S = 0.1  # expected wait beyond which a call is refused
 HURRY_AFTER_S = 0.03  # expected wait from which feeds are made of fewer candidates
 FIRST_GUESS_S = 0.01  # time a call takes, before any was measured

@@ -15,9 +15,9 @@ from feedrank.index.segments import VectorIndex
 from feedrank.records import Fact, decode
 from feedrank.state import State, apply
 from feedrank.store import LogStore
-from feedrank.types import Micros
+from feedrank.types import Micros, Pause, no_pause
 
-BATCH = 256  # facts folded at once: the lock is held for a millisecond at most
+BATCH = 64  # facts decoded, and folded, between two pauses: the lock is held for a part of a millisecond
 READ = 5_000  # records read from the store at a time
 
 
@@ -39,13 +39,18 @@ class Live:
         """Offset of the last record folded."""
         return self.state.position
 
-    def follow(self, store: LogStore) -> list[Fact]:
-        """Folds the next stretch of the log, if any, and returns its facts."""
+    def follow(self, store: LogStore, pause: Pause = no_pause) -> list[Fact]:
+        """Folds the next stretch of the log, if any, and returns its facts; pauses now and then."""
         records = store.read(self.position, READ)
         if not records:
             return []
-        facts = [fact for fact in (decode(record) for record in records) if fact is not None]
+        facts: list[Fact] = []
+        for start in range(0, len(records), BATCH):
+            pause()
+            decoded = (decode(record) for record in records[start : start + BATCH])
+            facts += [fact for fact in decoded if fact is not None]
         for start in range(0, len(facts), BATCH):
+            pause()
             apply(self.state, facts[start : start + BATCH], self.lock)
         self.state.position = records[-1].offset  # kinds this version does not know move the position too
         self._retrievable.follow(facts)

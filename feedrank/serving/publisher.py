@@ -38,7 +38,7 @@ from feedrank.serving.snapshots import Snapshots
 from feedrank.serving.view import View
 from feedrank.settings import DataSettings, Settings
 from feedrank.store import LogStore
-from feedrank.types import HOUR, SECOND, Micros, Row
+from feedrank.types import HOUR, SECOND, Courtesy, Micros, Row, no_pause
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,11 @@ class Publisher:
         data_dir: Path,
         clock: Callable[[], Micros],
         observe: Observe,
+        courtesy: Courtesy = lambda: no_pause,  # for each round of following
     ) -> None:
         self._store, self._registry, self._settings, self._data = store, registry, settings, data
         self._snapshots = Snapshots(data_dir, store, settings, clock)
-        self._clock, self._observe = clock, observe
+        self._clock, self._observe, self._courtesy = clock, observe, courtesy
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         # Verifying a model takes seconds: that happens aside, so that the log is followed meanwhile.
@@ -135,7 +136,7 @@ class Publisher:
 
     def turn(self) -> None:
         """One round of following: takes up what the log holds by now, and publishes it. For one thread at a time."""
-        facts = self._live.follow(self._store)
+        facts = self._live.follow(self._store, self._courtesy())
         changed = self._heed(facts)
         idle_s = (self._clock() - self._refreshed_at) / SECOND
         new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)

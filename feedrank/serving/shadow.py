@@ -88,8 +88,8 @@ class _Steps:
 class Shadows:
     """A bounded queue, the one thread that drains it, and what it found. Requests run within `traffic`."""
 
-    def __init__(self) -> None:
-        self.traffic = Traffic()
+    def __init__(self, traffic: Traffic) -> None:
+        self.traffic = traffic
         self._queue: queue.Queue[_Job | None] = queue.Queue(BACKLOG)
         self._tallies: dict[tuple[str, str], _Tally] = {}
         self._dropping = threading.Lock()  # requests and the shadow thread drop

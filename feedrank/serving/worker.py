@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import threading
+from functools import partial
 from pathlib import Path
 
 from feedrank import __version__
@@ -29,6 +30,7 @@ from feedrank.serving.ranking import Ranking
 from feedrank.serving.shadow import Shadows
 from feedrank.serving.similar import similar_items
 from feedrank.serving.slate_writer import SlateWriter
+from feedrank.serving.traffic import Traffic
 from feedrank.serving.view import View
 from feedrank.settings import DataSettings, Settings
 from feedrank.store import LogStore, WorkerStatus
@@ -37,6 +39,8 @@ from feedrank.types import SECOND, Context
 
 log = logging.getLogger(__name__)
 
+# How long requests go first, at most: before a batch of events is on disk, and before the log is folded further.
+INGESTION_WAITS_S, FOLLOWING_WAITS_S = 0.01, 0.02
 BEAT_S = 0.25  # ActivateModel waits for a beat of every worker
 ALIVE_S = 5.0  # an indexer that has not beaten for this long is gone
 PAGE_SECRET = "page_token_secret"  # shared by all workers of a data directory
@@ -46,7 +50,9 @@ INDEXER = "indexer"
 class Worker:
     """The one implementation of serving.api.Service."""
 
-    def __init__(self, store: SqliteStore, data_dir: Path, settings: Settings, worker_id: str) -> None:
+    def __init__(
+        self, store: SqliteStore, data_dir: Path, settings: Settings, worker_id: str, traffic: Traffic
+    ) -> None:
         self.store: LogStore = store
         self._settings = settings
         self._worker_id = worker_id
@@ -54,8 +60,9 @@ class Worker:
         data = DataSettings.model_validate_json(store.get_setting("data") or "{}")
         tokens = PageTokens(_page_secret(store), settings.page_token_minutes)
         self._slates = SlateWriter(store)
-        self._publisher = Publisher(store, self._registry, settings, data, data_dir, wall_clock, _observe)
-        self._shadows = Shadows()
+        courtesy = partial(traffic.courtesy, FOLLOWING_WAITS_S)
+        self._publisher = Publisher(store, self._registry, settings, data, data_dir, wall_clock, _observe, courtesy)
+        self._shadows = Shadows(traffic)
         self._ranking = Ranking(store, tokens, self._slates, settings.slate_sampling, wall_clock, self._shadows)
         self._housekeeper = Housekeeper(store, wall_clock)
         self._stop = threading.Event()
@@ -66,7 +73,9 @@ class Worker:
         """Opens the data directory, loads a view, catches up with the log and warms up. StoreError, RegistryError."""
         if not COMPILED:
             log.warning("no kernels were compiled at installation: ranking in NumPy, several times slower")
-        worker = cls(SqliteStore.open(data_dir, settings), data_dir, settings, worker_id)
+        traffic = Traffic()
+        store = SqliteStore.open(data_dir, settings, partial(traffic.courtesy, INGESTION_WAITS_S))
+        worker = cls(store, data_dir, settings, worker_id, traffic)
         worker._publisher.start()
         worker._warm_up()
         # What stands now stays: left out of collections, it costs requests no pauses.

@@ -19,9 +19,11 @@ from feedrank.store.keys import Keys, event_key, event_keys_within, hash_of
 from feedrank.store.log_table import LogAppender
 from feedrank.store.user_events import EventColumns, event_columns, insert_events
 from feedrank.store.users import UserNumbers
-from feedrank.types import DAY, Action, Event, Micros, Rejection, Row, WriteResult
+from feedrank.types import DAY, Action, Event, Micros, Pause, Rejection, Row, WriteResult
 from feedrank.user_records import user_record
 from feedrank.v1 import log_pb2 as log
+
+AT_ONCE = 8  # events between two pauses: half a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,15 @@ class PreparedEvents:
     rejected: list[Rejection] = field(default_factory=list)
 
 
-def prepare(events: Sequence[Event], received_at: Micros | None, settings: Settings, keys: Keys) -> PreparedEvents:
+def prepare(
+    events: Sequence[Event], received_at: Micros | None, settings: Settings, keys: Keys, pause: Pause
+) -> PreparedEvents:
     """Checks every event and makes its payload. An import's times are held against this machine's clock."""
     batch = PreparedEvents()
     clock = time.time_ns() // 1_000 if received_at is None else received_at
     for index, event in enumerate(events):
+        if not index % AT_ONCE:
+            pause()
         fault = event_fault(event, clock, settings.max_future_s)
         if fault is not None:
             batch.rejected.append(Rejection(index, fault))
@@ -63,9 +69,16 @@ class EventAppend:
     """One batch of events on its way into the log, within the caller's write transaction."""
 
     def __init__(
-        self, conn: sqlite3.Connection, keys: Keys, batch: PreparedEvents, received_at: Micros | None, horizon_days: int
+        self,
+        conn: sqlite3.Connection,
+        keys: Keys,
+        batch: PreparedEvents,
+        received_at: Micros | None,
+        horizon_days: int,
+        pause: Pause,
     ) -> None:
         self._conn = conn
+        self._pause = pause
         self._batch = batch
         self._horizon: Micros = horizon_days * DAY
         events = batch.events
@@ -81,7 +94,9 @@ class EventAppend:
         """Appends the batch in order and writes everything."""
         rejected = list(self._batch.rejected)
         accepted = duplicates = 0
-        for prepared in self._batch.events:
+        for done, prepared in enumerate(self._batch.events):
+            if not done % AT_ONCE:
+                self._pause()
             event = prepared.event
             if event.time <= self._users.known(event.user_id).erased_at:
                 rejected.append(Rejection(prepared.index, "user_id was erased at the event's time or later"))

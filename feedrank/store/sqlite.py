@@ -43,7 +43,7 @@ from feedrank.store.protocol import (
     WorkerStatus,
 )
 from feedrank.store.writer import GroupCommitWriter
-from feedrank.types import F32, Event, Item, Micros, Personalization, Row, User, UserId, WriteResult
+from feedrank.types import F32, Courtesy, Event, Item, Micros, Personalization, Row, User, UserId, WriteResult, no_pause
 
 logger = logging.getLogger(__name__)
 
@@ -55,16 +55,19 @@ _PAGE = 200  # rows a stream reads at a time, so that no snapshot is held while 
 class SqliteStore:
     """A `LogStore` in `data_dir`. Make one per process with `open`; its methods may be called from any thread."""
 
-    def __init__(self, path: Path, settings: Settings, writer: GroupCommitWriter, keys: Keys) -> None:
+    def __init__(
+        self, path: Path, settings: Settings, writer: GroupCommitWriter, keys: Keys, courtesy: Courtesy
+    ) -> None:
         self._path = path
+        self._courtesy = courtesy
         self._settings = settings
         self._writer = writer
         self._keys = keys
         self._readers = ReaderPool(path)
 
     @classmethod
-    def open(cls, data_dir: Path, settings: Settings) -> "SqliteStore":
-        """Opens the store in `data_dir`, making both where they are missing.
+    def open(cls, data_dir: Path, settings: Settings, courtesy: Courtesy = lambda: no_pause) -> "SqliteStore":
+        """Opens the store in `data_dir`, making both where they are missing. Batches of events pause by `courtesy`.
 
         Raises StoreTooNew for a store of a newer feedrank, StoreError for a file that cannot be used; both name the
         path.
@@ -80,7 +83,7 @@ class SqliteStore:
         except StoreError:
             writer.close()
             raise
-        return cls(path, settings, writer, Keys(secret))
+        return cls(path, settings, writer, Keys(secret), courtesy)
 
     def close(self) -> None:
         """Finishes running writes and closes the file. Closing twice is fine; any other call raises StoreError."""
@@ -104,9 +107,13 @@ class SqliteStore:
 
     def append_events(self, events_in: Sequence[Event], received_at: Micros | None) -> WriteResult:
         """Records events, each once per user and event id within the horizon."""
-        batch = events.prepare(events_in, received_at, self._settings, self._keys)
-        horizon = self._settings.event_id_horizon_days
-        return self._writer.write(lambda conn: events.EventAppend(conn, self._keys, batch, received_at, horizon).run())
+        pause, horizon = self._courtesy(), self._settings.event_id_horizon_days
+        batch = events.prepare(events_in, received_at, self._settings, self._keys, pause)
+
+        def append(conn: sqlite3.Connection) -> WriteResult:
+            return events.EventAppend(conn, self._keys, batch, received_at, horizon, pause).run()
+
+        return self._writer.write(append)
 
     def land_vectors(self, space: str, vectors_in: Sequence[NewVector], received_at: Micros) -> int:
         """Lands an encoder's vectors; returns how many were new. If one is unfit, raises InvalidInput."""

@@ -1,6 +1,7 @@
 """Traffic: no lull while a request is under way or has just ended, one as soon as all have."""
 
 import threading
+import time
 
 import pytest
 
@@ -45,3 +46,24 @@ def test_who_waits_is_told_when_the_last_request_ends() -> None:
     busy.__exit__(None, None, None)
     waiting.join(30.0)
     assert found == [True]
+
+
+def test_work_lets_requests_go_first_and_goes_on_once_they_are_over() -> None:
+    busy = Traffic()
+    worker = threading.Thread(target=busy.courtesy(60.0))
+    with busy:
+        worker.start()
+        worker.join(0.05)
+        assert worker.is_alive()
+    worker.join(60.0)
+    assert not worker.is_alive()
+
+
+def test_work_under_an_unending_load_is_done_that_much_later() -> None:
+    busy = Traffic()
+    pause = busy.courtesy(0.05)
+    with busy:
+        began = time.monotonic()
+        for _ in range(1_000):
+            pause()
+        assert time.monotonic() - began >= 0.05  # and it ended, though the request has not
