@@ -67,8 +67,9 @@ def gather(state: State, candidates: I32, profile: Profile, context: Context, no
 
 def _codes(state: State, rows: I32) -> I32:
     codes = np.empty((len(rows), len(CODED)), np.int32)
+    at = rows.astype(np.int64)
     for k, name in enumerate(CODED):
-        codes[:, k] = state.catalog.columns[name][rows]
+        codes[:, k] = state.catalog.columns[name][at]
     return codes
 
 
@@ -87,7 +88,7 @@ def _engagements(state: State, rows: I32, now: Micros) -> F64:
 def _items(
     state: State, rows: I32, profile: Profile, context: Context, now: Micros, space: str, recent: I32
 ) -> ItemColumns:
-    columns = state.catalog.columns
+    columns, at = state.catalog.columns, rows.astype(np.int64)  # NumPy's own index: another is slow to read by
     codes = _codes(state, rows)
     regional = np.zeros(len(rows))
     region = state.region_names.find(context.region) if context.region else -1
@@ -102,17 +103,17 @@ def _items(
         state.priors["category"].read(codes[:, CODED.index("category")], now),
         state.priors["subcategory"].read(codes[:, CODED.index("subcategory")], now),
         codes,
-        columns["regions"][rows],
-        columns["listed"][rows],
-        columns["deleted"][rows],
-        columns["published_at"][rows],
-        columns["expires_at"][rows],
-        columns["first_seen"][rows],
-        columns["last_click"][rows],
-        columns["title_chars"][rows],
-        columns["body_chars"][rows],
-        columns["story"][rows],
-        columns["number"][rows],
+        columns["regions"][at],
+        columns["listed"][at],
+        columns["deleted"][at],
+        columns["published_at"][at],
+        columns["expires_at"][at],
+        columns["first_seen"][at],
+        columns["last_click"][at],
+        columns["title_chars"][at],
+        columns["body_chars"][at],
+        columns["story"][at],
+        columns["number"][at],
         regional,
         co_engaged,
         _followed(state, codes, profile),

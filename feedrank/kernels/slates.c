@@ -19,30 +19,35 @@ static inline uint64_t key_of(double value) {
     return bits >> 63 ? ~bits : bits | 0x8000000000000000ull;
 }
 
-/* Bottom-up merge sort; `other` is room for count. The sorted entries end in the returned array. */
+#define DIGIT 8 /* bits of a key sorted by at once */
+#define DIGITS (64 / DIGIT)
+
+#define FEW 48 /* entries that insertion sorts sooner than digits do */
+
+/* Radix sort from the last digit on; `other` is room for count. The sorted entries end in the returned array. */
 static keyed_t *sorted(keyed_t *entries, keyed_t *other, int64_t count) {
-    const int64_t run = 8;
-    for (int64_t start = 0; start < count; start += run) {
-        const int64_t stop = start + run < count ? start + run : count;
-        for (int64_t i = start + 1; i < stop; i++) {
+    if (count <= FEW) {
+        for (int64_t i = 1; i < count; i++) {
             const keyed_t held = entries[i];
             int64_t j = i;
-            for (; j > start && entries[j - 1].key > held.key; j--) entries[j] = entries[j - 1];
+            for (; j > 0 && entries[j - 1].key > held.key; j--) entries[j] = entries[j - 1];
             entries[j] = held;
         }
+        return entries;
     }
-    for (int64_t width = run; width < count; width *= 2) {
-        for (int64_t start = 0; start < count; start += 2 * width) {
-            const int64_t middle = start + width < count ? start + width : count;
-            const int64_t stop = start + 2 * width < count ? start + 2 * width : count;
-            int64_t i = start, j = middle;
-            for (int64_t to = start; to < stop; to++) {
-                const int first = j >= stop || (i < middle && entries[i].key <= entries[j].key);
-                other[to] = first ? entries[i] : entries[j];
-                i += first;
-                j += !first;
-            }
+    uint32_t starts[DIGITS][1 << DIGIT] = {{0}};
+    for (int64_t i = 0; i < count; i++)
+        for (int d = 0; d < DIGITS; d++) starts[d][entries[i].key >> d * DIGIT & ((1 << DIGIT) - 1)]++;
+    for (int d = 0; d < DIGITS; d++) {
+        if (starts[d][entries[0].key >> d * DIGIT & ((1 << DIGIT) - 1)] == count) continue; /* all alike */
+        uint32_t start = 0;
+        for (int value = 0; value < 1 << DIGIT; value++) {
+            const uint32_t here = starts[d][value];
+            starts[d][value] = start;
+            start += here;
         }
+        for (int64_t i = 0; i < count; i++)
+            other[starts[d][entries[i].key >> d * DIGIT & ((1 << DIGIT) - 1)]++] = entries[i];
         keyed_t *swapped = entries;
         entries = other;
         other = swapped;

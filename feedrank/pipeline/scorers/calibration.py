@@ -3,7 +3,7 @@
 Knows nothing of how the curve was fitted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class Calibration:
 
     margins: tuple[float, ...]
     probabilities: tuple[float, ...]
+    _knots: tuple[F64, F64] = field(init=False, repr=False, compare=False)  # both as arrays
 
     def __post_init__(self) -> None:
         """Refuses a curve that cannot be read. InvalidInput."""
@@ -30,7 +31,8 @@ class Calibration:
             )
         if (np.diff(x) <= 0).any() or (np.diff(y) < 0).any() or y[0] < 0.0 or y[-1] > 1.0:
             raise InvalidInput("a calibration's margins must rise and its probabilities not fall, within 0 to 1")
+        object.__setattr__(self, "_knots", (x, y))
 
     def probability(self, margins: F64) -> F64:
         """The probability of a click for each margin, (n,) float64."""
-        return np.asarray(np.interp(margins, self.margins, self.probabilities), np.float64)
+        return np.asarray(np.interp(margins, *self._knots), np.float64)

@@ -139,6 +139,16 @@ def test_places_and_scores_have_the_reference_bits(slates: list[list[float]]) ->
             assert np.array_equal(found, scores, equal_nan=True)
 
 
+@given(st.integers(1, 400), st.integers(0, 99))
+def test_places_in_large_slates_have_the_reference_bits(n: int, seed: int) -> None:
+    rng = np.random.default_rng([n, seed])
+    columns = np.stack([rng.standard_normal(n), np.round(rng.standard_normal(n)), rng.integers(-9, 9, n) * 1e300])
+    columns[:, rng.random(n) < 0.1] = np.nan
+    offsets = np.array([0, n // 3, n], np.int64)
+    for column, places in zip(columns, kernels.places_by_size(columns, offsets), strict=True):
+        assert places.tobytes() == reference.places_by_size(column, offsets).tobytes()
+
+
 @given(tame)
 def test_places_are_the_mean_ranks_of_ties_from_0_to_1(slates: list[list[float]]) -> None:
     expected: list[float] = []
