@@ -7,7 +7,7 @@ model or a folder. Knows nothing of the log, of items or of who asks.
 import hashlib
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +31,8 @@ DOCUMENT_CHARACTERS = 2_000  # more than any of these models reads of a text
 # Idle OpenMP threads of torch spin 300,000 times by default, which beside a busy server takes four times the CPU for a
 # third of the texts; with none at all a free machine embeds half as many. This few cost little on either.
 SPINS = "5000"
+# So few texts get one thread: on a second core it would gain them some milliseconds and cost feeds as many.
+FEW = 4
 MINI_BATCH = 16  # sorted by length: less padding than 64, and as fast per text on CPU
 HASHED_SUFFIXES = frozenset({".safetensors", ".bin", ".json", ".txt"})  # what a model folder's vectors depend on
 
@@ -82,7 +84,7 @@ def load_encoder(name: str, *, threads: int | None = None) -> Encoder | None:
 
     Args:
         name: "all-MiniLM-L6-v2" (packaged), "none", a folder, or the name of a sentence-transformers model.
-        threads: CPU threads of one `encode`; None: one per core.
+        threads: CPU threads of one `encode` of more than FEW texts; None: one per core.
 
     Raises:
         InvalidInput: if `name` is a path and no folder is there.
@@ -102,13 +104,13 @@ def load_encoder(name: str, *, threads: int | None = None) -> Encoder | None:
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # of loading the weights
-        torch.set_num_threads(threads or os.cpu_count() or 1)
         model = SentenceTransformer(source, device="cpu", local_files_only=packaged)
     except Exception as error:  # its loaders raise OSError, ValueError, ImportError and their hub's own
         raise Unavailable(f"encoder {name!r} cannot be loaded: {error}") from error
     if packaged:
         model.max_seq_length = PACKAGED_TOKENS
-    return _SentenceTransformerEncoder(model, space)
+    many = threads or os.cpu_count() or 1
+    return _SentenceTransformerEncoder(model, space, lambda texts: torch.set_num_threads(many if texts > FEW else 1))
 
 
 def packaged_folder() -> Path:
@@ -131,8 +133,9 @@ def packaged_folder() -> Path:
 
 
 class _SentenceTransformerEncoder:
-    def __init__(self, model: "SentenceTransformer", space: str) -> None:
-        self._model = model
+    def __init__(self, model: "SentenceTransformer", space: str, prepare: Callable[[int], None]) -> None:
+        """`prepare` is told how many texts come next."""
+        self._model, self._prepare = model, prepare
         self.space = space
         self.dimensions = int(self._run(["warm up"]).shape[1])
 
@@ -147,6 +150,7 @@ class _SentenceTransformerEncoder:
         return values
 
     def _run(self, texts: Sequence[str]) -> F32:
+        self._prepare(len(texts))
         try:  # the call sorts its texts by length before it cuts mini-batches
             values = self._model.encode(
                 list(texts),
