@@ -24,12 +24,12 @@ from feedrank.features.raw import (
 )
 from feedrank.history import Profile
 from feedrank.kernels import distinct
-from feedrank.settings import VIEWS_KEPT_DAYS
+from feedrank.settings import HALF_LIVES_H, VIEWS_KEPT_DAYS
 from feedrank.state import CODED, Count, State
 from feedrank.types import DAY, F16, F32, F64, I32, I64, Bools, Context, Micros
 from feedrank.user_records import session_key
 
-_WEEK = -1  # index of the longest half-life, against which co-engagement is normalised
+_WEEK = len(HALF_LIVES_H) - 1  # index of the longest half-life, against which co-engagement is normalised
 
 
 def gather(state: State, candidates: I32, profile: Profile, context: Context, now: Micros, space: str) -> Raw:
@@ -80,9 +80,8 @@ def _newest_distinct(rows: I32) -> I32:
 
 def _engagements(state: State, rows: I32, now: Micros) -> F64:
     """Decayed clicks and reads over the longest half-life, shape (n,)."""
-    counts = state.items.read(rows, now)
-    total: F64 = counts[:, Count.CLICKS, _WEEK] + counts[:, Count.READS, _WEEK]
-    return total
+    clicks = state.items.column(rows, Count.CLICKS, _WEEK, now)
+    return clicks + state.items.column(rows, Count.READS, _WEEK, now)
 
 
 def _items(
