@@ -11,6 +11,7 @@ from feedrank.analysis.model_report.spans import AROUND_ROWS, ROW_HEIGHT, error_
 from feedrank.analysis.page import Block, Callout, Cell, Plot, Section, Status, Table, Text
 from feedrank.analysis.theme import BLUE, MUTED, VERMILION
 from feedrank.training.audit.audit import MODEL, Audit, Origin
+from feedrank.training.audit.behind import Contrast
 from feedrank.training.audit.beyond import Beyond
 from feedrank.training.audit.exposure import GroupExposure
 from feedrank.training.audit.settings import Guardrail
@@ -152,25 +153,29 @@ def _users(audit: Audit) -> list[Block]:
             g.impressions,
             g.contrast.users,
             g.auc,
-            f"{g.contrast.difference:+.3f}",
-            g.contrast.error,
+            _with_error(g.contrast),
             ("behind" if g.behind(settings) else "no") if g.p == g.p else TOO_FEW,
             f"{g.by_reference:+.3f}",
-            f"{g.added.difference:+.3f}",
-            g.added.error,
+            _with_error(g.added),
             g.p_added if g.p_added == g.p_added else TOO_FEW,
         ]
         for g in groups
     ]
-    of_reference = ("its by the reference", "added", "error of it", "p of it")
-    columns = ("by", "group", "impressions", "users", "AUC", "less others'", "error", "behind", *of_reference)
+    of_reference = ("by the reference", "added", "p")
+    columns = ("by", "group", "impressions", "users", "AUC", "less others'", "behind", *of_reference)
     text = Text(
-        "Mean per-impression AUC of each group against all other users. A group is behind if that is proven to be "
-        f"lower than -{settings.user_gap:g}, the dashed line. The same difference under {audit.reference} tells how "
-        "hard the group is to rank for, whatever ranks; what this model adds to it is what the guardrail is about, and "
-        f"p is the corrected chance of both differences being so low where -{settings.added_gap:g} were true of them."
+        "Mean per-impression AUC of each group against all other users, ± a standard error. A group is behind if that "
+        f"is proven to be lower than -{settings.user_gap:g}, the dashed line. The same difference under "
+        f"{audit.reference} tells how hard the group is to rank for, whatever ranks; what this model adds to it is "
+        "what the guardrail is about, and p is the corrected chance of both differences being so low where "
+        f"-{settings.added_gap:g} were true of them."
     )
     return [text, Plot(_users_figure(groups, -settings.user_gap)), Table(columns, rows)]
+
+
+def _with_error(contrast: Contrast) -> str:
+    error = "" if contrast.error != contrast.error else f" ± {contrast.error:.3f}"
+    return f"{contrast.difference:+.3f}{error}"
 
 
 def _users_figure(groups: Sequence[UserGroup], limit: float) -> go.Figure:
