@@ -24,12 +24,10 @@ from feedrank.features.raw import (
 )
 from feedrank.history import Profile
 from feedrank.kernels import distinct
-from feedrank.settings import HALF_LIVES_H, VIEWS_KEPT_DAYS
-from feedrank.state import CODED, Count, State
-from feedrank.types import DAY, F16, F32, F64, I32, I64, Bools, Context, Micros
+from feedrank.settings import VIEWS_KEPT_DAYS
+from feedrank.state import CODED, State
+from feedrank.types import DAY, F16, F32, I32, I64, Bools, Context, Micros
 from feedrank.user_records import session_key
-
-_WEEK = len(HALF_LIVES_H) - 1  # index of the longest half-life, against which co-engagement is normalised
 
 
 def gather(state: State, candidates: I32, profile: Profile, context: Context, now: Micros, space: str) -> Raw:
@@ -76,12 +74,6 @@ def _codes(state: State, rows: I32) -> I32:
 def _newest_distinct(rows: I32) -> I32:
     """The newest CO_HISTORY distinct rows of a history (oldest first), newest first."""
     return distinct(rows[::-1])[:CO_HISTORY]
-
-
-def _engagements(state: State, rows: I32, now: Micros) -> F64:
-    """Decayed clicks and reads over the longest half-life, shape (n,)."""
-    clicks = state.items.column(rows, Count.CLICKS, _WEEK, now)
-    return clicks + state.items.column(rows, Count.READS, _WEEK, now)
 
 
 def _items(
@@ -166,7 +158,7 @@ def _compared(state: State, profile: Profile, space: str) -> ComparedColumns:
 def _request(state: State, profile: Profile, context: Context, now: Micros, recent: I32) -> RequestColumns:
     co_totals = np.zeros((1, CO_HISTORY))
     if len(recent):
-        co_totals[0, : len(recent)] = _engagements(state, recent, now)
+        co_totals[0, : len(recent)] = state.engagements(recent, now)
     device = DEVICES.index(context.device) if context.device in DEVICES else -1
     return RequestColumns(
         np.array([now]),

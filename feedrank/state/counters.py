@@ -40,8 +40,11 @@ class DecayedCounters:
         self.rows = 0
         self.landmarks: list[Micros] = [0] * len(half_lives)
         self._until: Micros = 0  # no landmark moves for times before
-        self._read_at: tuple[Micros, list[Micros]] | None = None  # what `_every` was made for
-        self._every: F64 = np.empty(0)  # the read factor of every column
+        self._factors: tuple[Micros, list[Micros], F64] = (
+            0,
+            [],
+            np.empty(0),
+        )  # of every column, and what they hold for
         self.sums: F64 = np.zeros((64, kinds * len(half_lives)))
 
     def resize(self, rows: int) -> None:
@@ -85,10 +88,10 @@ class DecayedCounters:
 
     def read(self, rows: I32, now: Micros) -> F64:
         """Decayed sums at `now`, shape (n, kinds, half-lives). Negative and faint ones read as zero."""
-        if self._read_at != (now, self.landmarks):  # a request reads several times
-            self._every = np.tile(self.shrinks(now), self.kinds)
-            self._read_at = now, list(self.landmarks)
-        sums = decayed(self.sums, rows, self._every, decay.FAINTEST)
+        factors = self._factors  # a request reads several times; one assignment, for several threads may read
+        if factors[:2] != (now, self.landmarks):
+            factors = self._factors = now, list(self.landmarks), np.tile(self.shrinks(now), self.kinds)
+        sums = decayed(self.sums, rows, factors[2], decay.FAINTEST)
         return sums.reshape(len(rows), self.kinds, len(self.half_lives))
 
     def column(self, rows: I32, kind: int, half_life: int, now: Micros) -> F64:

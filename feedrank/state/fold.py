@@ -44,6 +44,12 @@ class State:
         self.region_names = Vocabulary()
         self.vectors: dict[str, VectorTable] = {}  # by space
 
+    def engagements(self, rows: I32, now: Micros) -> F64:
+        """Decayed clicks and reads of items over the longest half-life, (n,)."""
+        longest = len(self.items.half_lives) - 1
+        clicks = self.items.column(rows, Count.CLICKS, longest, now)
+        return clicks + self.items.column(rows, Count.READS, longest, now)
+
     def tables(self) -> tuple[DecayedCounters, ...]:
         """Every counter table, which all move their landmarks together."""
         return (self.items, *self.priors.values(), self.overall)

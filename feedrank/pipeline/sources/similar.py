@@ -6,7 +6,7 @@ import numpy as np
 
 from feedrank.kernels import among, distinct, greatest, summed
 from feedrank.pipeline.stages import Query, Reader, Retrieved
-from feedrank.state import Count, State
+from feedrank.state import State
 from feedrank.types import F64, I32, Micros
 
 # Weight of each next older item read: the next click goes with the last few. Recall on two publishers rises down to 0.5
@@ -42,12 +42,6 @@ def neighbours(state: State, seeds: I32, now: Micros) -> tuple[I32, F64]:
     cosines (m,).
     """
     rows, weights, sizes = state.co_engaged.rows(seeds, now)
-    decay = RANK_DECAY ** np.arange(len(seeds)) / np.sqrt(_engagements(state, seeds, now) + PRIOR)
+    decay = RANK_DECAY ** np.arange(len(seeds)) / np.sqrt(state.engagements(seeds, now) + PRIOR)
     found, sums = summed(rows, np.repeat(decay, sizes) * weights)
-    return found, sums / np.sqrt(_engagements(state, found, now) + PRIOR)
-
-
-def _engagements(state: State, rows: I32, now: Micros) -> F64:
-    longest = len(state.items.half_lives) - 1
-    clicks = state.items.column(rows, Count.CLICKS, longest, now)
-    return clicks + state.items.column(rows, Count.READS, longest, now)
+    return found, sums / np.sqrt(state.engagements(found, now) + PRIOR)

@@ -1,5 +1,6 @@
 """Decayed counters against plain sums of 0.5 ** ((now - t) / h)."""
 
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -133,3 +134,23 @@ def test_restored_counters_are_the_same_and_go_on_alike() -> None:
         add(each, then)
     now = T0 + 21 * DAY
     assert (full(table, now) == full(other, now)).all()
+
+
+def test_readers_at_two_instants_do_not_disturb_each_other() -> None:
+    table = DecayedCounters()
+    add(table, [(row, Count.CLICKS, 1.0, row * MINUTE) for row in range(201)])
+    instants = (T0 + DAY, T0 + 2 * DAY)
+    alone = [full(table, now) for now in instants]
+    differing: list[Micros] = []
+
+    def read(k: int) -> None:
+        for _ in range(500):
+            if not (table.read(ROWS, instants[k]) == alone[k]).all():
+                differing.append(instants[k])
+
+    readers = [threading.Thread(target=read, args=(k,)) for k in (0, 1)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert not differing
