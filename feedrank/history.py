@@ -5,6 +5,7 @@ are per lane (settings): the newest records by (time, offset) are kept. Knows no
 storage, or of the clock.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,6 +18,7 @@ from feedrank.types import F32, I32, I64, Action, AnyArray
 from feedrank.user_records import Lane, UserRecord
 
 _STRAYS_KEPT = 5 * SEARCHES_KEPT  # query vectors that wait for their search, should they ever come before it
+_COLUMN_LANES = (Lane.ENGAGEMENT, Lane.VIEW, Lane.DWELL)
 _RETRACTS = {Action.UNLIKE: Action.LIKE, Action.UNSAVE: Action.SAVE}
 
 
@@ -34,6 +36,19 @@ class Column:
     def __len__(self) -> int:
         return len(self.times)
 
+    def newest_before(self, time: int, kept: int) -> "Column":
+        """The last `kept` entries strictly before `time`: views of the columns."""
+        until = int(self.times.searchsorted(time))
+        part = slice(max(0, until - kept), until)
+        return Column(
+            self.times[part],
+            self.offsets[part],
+            self.rows[part],
+            self.actions[part],
+            self.values[part],
+            self.sessions[part],
+        )
+
 
 def _empty_column() -> Column:
     i64 = np.empty(0, np.int64)
@@ -42,6 +57,7 @@ def _empty_column() -> Column:
 
 
 _EMPTY = _empty_column()
+_NO_VECTORS: F32 = np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,41 @@ def apply(history: History, records: Iterable[UserRecord]) -> History:
     )
 
 
+class Timeline:
+    """All records of one user, read as the history of any instant: what `apply` makes of those strictly before it."""
+
+    def __init__(self, records: Iterable[UserRecord]) -> None:
+        lanes: dict[Lane, list[UserRecord]] = {}
+        for record in sorted(records, key=lambda r: (r.time, r.offset)):
+            lanes.setdefault(record.lane, []).append(record)
+        whole = (_extend(_EMPTY, lanes.pop(lane, []), None) for lane in _COLUMN_LANES)
+        self._engagements, self._views, self._dwells = whole
+        self._others = sorted(chain.from_iterable(lanes.values()), key=lambda r: (r.time, r.offset))
+        self._folded = NO_HISTORY, 0  # of the others: the history of so many
+
+    def before(self, time: int) -> History:
+        """The history of everything strictly before `time`."""
+        history = self._others_before(time) if self._others else NO_HISTORY
+        return History(
+            self._engagements.newest_before(time, ENGAGEMENTS_KEPT),
+            self._views.newest_before(time, VIEWS_KEPT),
+            self._dwells.newest_before(time, DWELLS_KEPT),
+            history.searches,
+            history.query_vectors,
+            history.states,
+        )
+
+    def _others_before(self, time: int) -> History:
+        history, count = self._folded
+        until = bisect_left(self._others, time, key=lambda r: r.time)
+        if until < count:
+            history, count = NO_HISTORY, 0
+        if until > count:
+            history = apply(history, self._others[count:until])
+            self._folded = history, until
+        return history
+
+
 def _newest(records: tuple[UserRecord, ...], kept: int) -> tuple[UserRecord, ...]:
     return tuple(sorted(records, key=lambda r: (r.time, r.offset))[-kept:])
 
@@ -124,7 +175,8 @@ def _last_writes(states: dict[str, UserRecord], records: list[UserRecord]) -> di
     return {record.key: record for record in newest}
 
 
-def _extend(column: Column, records: list[UserRecord], kept: int) -> Column:
+def _extend(column: Column, records: list[UserRecord], kept: int | None) -> Column:
+    """The newest `kept` entries of a column and of further records, in order; all with None."""
     if not records:
         return column
     _, times, offsets, actions, rows, values, _, sessions, _, _ = zip(*records, strict=True)
@@ -134,7 +186,9 @@ def _extend(column: Column, records: list[UserRecord], kept: int) -> Column:
         return np.concatenate([held, np.repeat(np.fromiter(new, held.dtype, len(sizes)), sizes)])
 
     all_times, all_offsets = joined(column.times, times), joined(column.offsets, offsets)
-    order = np.lexsort((all_offsets, all_times))[-kept:]  # stable: places within a record keep their order
+    order = np.lexsort((all_offsets, all_times))  # stable: places within a record keep their order
+    if kept is not None:
+        order = order[-kept:]
     new_rows = np.fromiter(chain.from_iterable(rows), np.int32, int(sizes.sum()))
     return Column(
         all_times[order],
@@ -152,6 +206,11 @@ def profile(history: History, space: str) -> Profile:
     dwell = np.full(len(engagements), np.nan, np.float32)
     if len(engagements) and len(history.dwells):
         dwell = _dwell_of(engagements, history.dwells)
+    engagements_of = (engagements.rows, engagements.actions, engagements.times, engagements.sessions, dwell)
+    views_of = (history.views.rows, history.views.times, history.views.sessions)
+    if not (history.states or history.searches):
+        rows, times = _EMPTY.rows, _EMPTY.times
+        return Profile(*engagements_of, *views_of, rows, times, (), times, _NO_VECTORS, times)
     hides = [r for r in history.states.values() if r.action == Action.HIDE]
     hides.sort(key=lambda r: (r.time, r.offset))
     follows = [r for r in history.states.values() if r.action == Action.FOLLOW]
@@ -160,19 +219,13 @@ def profile(history: History, space: str) -> Profile:
     vectors = [r for r in history.query_vectors if r.space == space and r.key in times_of_search] if space else []
     vectors.sort(key=lambda r: (times_of_search[r.key], int(r.key)))
     return Profile(
-        engagements.rows,
-        engagements.actions,
-        engagements.times,
-        engagements.sessions,
-        dwell,
-        history.views.rows,
-        history.views.times,
-        history.views.sessions,
+        *engagements_of,
+        *views_of,
         np.array([r.rows[0] for r in hides], np.int32),
         np.array([r.time for r in hides], np.int64),
         tuple(r.key for r in follows),
         np.array([r.time for r in history.searches], np.int64),
-        np.stack([unpack_vector(r.vector) for r in vectors]) if vectors else np.empty((0, 0), np.float32),
+        np.stack([unpack_vector(r.vector) for r in vectors]) if vectors else _NO_VECTORS,
         np.array([times_of_search[r.key] for r in vectors], np.int64),
     )
 

@@ -30,6 +30,7 @@ SECOND: Micros = 1_000_000
 MINUTE: Micros = 60 * SECOND
 HOUR: Micros = 60 * MINUTE
 DAY: Micros = 24 * HOUR
+LONG_AGO: Micros = -(2**62)  # before every time
 
 
 def no_pause() -> None:

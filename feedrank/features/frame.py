@@ -57,13 +57,13 @@ class Frame:
     def history(self) -> "Entries":
         """What the users engaged with."""
         history = self.raw.history
-        return Entries(self, history.rows, history.codes, history.times, self.raw.history_offsets)
+        return Entries(self.raw, self.request, history.rows, history.codes, history.times, self.raw.history_offsets)
 
     @cached_property
     def views(self) -> "Entries":
         """What the users were shown."""
         views = self.raw.views
-        return Entries(self, views.rows, views.codes, views.times, self.raw.view_offsets)
+        return Entries(self.raw, self.request, views.rows, views.codes, views.times, self.raw.view_offsets)
 
     @cached_property
     def history_recency(self) -> I64:
@@ -82,28 +82,30 @@ class Frame:
 
     def sum_by_request(self, owners: I64, weights: F64) -> F64:
         """Sum of the weights each request owns, (r,), added in order."""
-        return np.asarray(np.bincount(owners, weights, minlength=len(self.sizes)), np.float64)
+        return _summed(owners, weights, len(self.sizes))
 
 
 class Entries:
     """What the batch's users did, one entry an item and time (e,), and which entries are of a candidate's kind.
 
-    A kind is the item itself ("row") or one of its codes ("category", "author" ...).
+    A kind is the item itself ("row") or one of its codes ("category", "author" ...). `asking` is the request of each
+    candidate. (It does not hold the frame that holds it: such a pair would live on until a collection.)
     """
 
-    def __init__(self, frame: Frame, rows: I32, codes: I32, times: I64, offsets: I64) -> None:
-        self._frame, self._rows, self._codes, self.times = frame, rows, codes, times
+    def __init__(self, raw: Raw, asking: I64, rows: I32, codes: I32, times: I64, offsets: I64) -> None:
+        self._now, self._items, self._asking = raw.requests.now, raw.items, asking
+        self._rows, self._codes, self.times = rows, codes, times
         self.request: I64 = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))  # of each entry
         self._matched: dict[str, tuple[I64, I64, int]] = {}
 
     @cached_property
     def age_hours(self) -> F64:
         """Hours from each entry to its request, never negative."""
-        return np.maximum((self._frame.raw.requests.now[self.request] - self.times) / HOUR, 0.0)
+        return np.maximum((self._now[self.request] - self.times) / HOUR, 0.0)
 
     def sum(self, weights: F64) -> F64:
         """The summed weight of each request's entries, (r,)."""
-        return self._frame.sum_by_request(self.request, weights)
+        return _summed(self.request, weights, len(self._now))
 
     def weight(self, kind: str, weights: F64) -> F64:
         """For each candidate, the summed weight of its request's entries of its kind, (n,)."""
@@ -123,11 +125,15 @@ class Entries:
 
     def _groups(self, kind: str) -> tuple[I64, I64, int]:
         if kind not in self._matched:
-            items = self._frame.items
+            items = self._items
             keys = self._rows if kind == ROW else self.codes(kind)
             wanted = items.rows if kind == ROW else items.codes[:, CODED.index(kind)]
-            self._matched[kind] = matched(_joint(self.request, keys), _joint(self._frame.request, wanted))
+            self._matched[kind] = matched(_joint(self.request, keys), _joint(self._asking, wanted))
         return self._matched[kind]
+
+
+def _summed(owners: I64, weights: F64, requests: int) -> F64:
+    return np.asarray(np.bincount(owners, weights, minlength=requests), np.float64)
 
 
 def _joint(owners: I64, keys: AnyArray) -> I64:

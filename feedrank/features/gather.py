@@ -23,11 +23,21 @@ from feedrank.features.raw import (
     ViewColumns,
 )
 from feedrank.history import Profile
-from feedrank.kernels import distinct
+from feedrank.kernels import distinct, taken
 from feedrank.settings import VIEWS_KEPT_DAYS
-from feedrank.state import CODED, State
-from feedrank.types import DAY, F16, F32, I32, I64, Bools, Context, Micros
+from feedrank.state import CODED, NO_SLOT, State, VectorTable
+from feedrank.types import DAY, I32, Bools, Context, Micros
 from feedrank.user_records import session_key
+
+# Columns of the catalog that `ItemColumns` has as they are.
+_TAKEN = (
+    *("regions", "listed", "deleted", "published_at", "expires_at", "first_seen", "last_click"),
+    *("title_chars", "body_chars", "story", "number"),
+)
+
+
+_KINDS = np.array([POSITIVE, NEGATIVE, QUERY], np.int32)
+_NO_SLOTS = np.empty(0, np.int32)
 
 
 def gather(state: State, candidates: I32, profile: Profile, context: Context, now: Micros, space: str) -> Raw:
@@ -35,40 +45,39 @@ def gather(state: State, candidates: I32, profile: Profile, context: Context, no
 
     `space` names the vector space to compare in; "" for none. Candidate rows must exist in the catalog.
     """
-    # A user's action may be on disk before the fold has reached the item it names.
-    known = profile.engaged_rows < state.catalog.rows
-    recent = _newest_distinct(profile.engaged_rows[known])
+    recent = _newest_distinct(profile.engaged_rows[profile.engaged_rows < state.catalog.rows])
     history = HistoryColumns(
         profile.engaged_rows,
         profile.engaged_actions,
         profile.engaged_times,
         profile.engaged_sessions,
         profile.engaged_dwell_s,
-        _codes(state, np.where(known, profile.engaged_rows, 0)) * known[:, None].astype(np.int32),
+        _codes(state, profile.engaged_rows),
     )
     items = _items(state, candidates, profile, context, now, space, recent)
-    compared = _compared(state, profile, space)
+    table = state.vectors.get(space)
+    compared = _compared(table, profile)
     # Whether the store still has older views is no business of a feature.
     start = int(np.searchsorted(profile.viewed_times, now - VIEWS_KEPT_DAYS * DAY))
     viewed = profile.viewed_rows[start:]
-    named = viewed < state.catalog.rows
-    views = ViewColumns(
-        viewed,
-        profile.viewed_times[start:],
-        profile.viewed_sessions[start:],
-        _codes(state, np.where(named, viewed, 0)) * named[:, None].astype(np.int32),
-    )
+    views = ViewColumns(viewed, profile.viewed_times[start:], profile.viewed_sessions[start:], _codes(state, viewed))
     requests = _request(state, profile, context, now, recent)
-    sizes = (len(candidates), len(history.rows), len(views.rows), len(compared.times))
-    return Raw(items, history, views, compared, requests, *(np.array([0, size]) for size in sizes))
+    return Raw(
+        *(items, history, views, compared, requests),
+        item_offsets=np.array([0, len(candidates)]),
+        history_offsets=np.array([0, len(history.rows)]),
+        view_offsets=np.array([0, len(views.rows)]),
+        compared_offsets=np.array([0, len(compared.kinds)]),
+        table=table,
+    )
 
 
 def _codes(state: State, rows: I32) -> I32:
-    codes = np.empty((len(rows), len(CODED)), np.int32)
-    at = rows.astype(np.int64)
-    for k, name in enumerate(CODED):
-        codes[:, k] = state.catalog.columns[name][at]
-    return codes
+    """Codes of rows, (n, coded columns); 0 where a user's action is on disk before the fold has reached its item."""
+    known = rows < state.catalog.rows
+    if known.all():
+        return state.catalog.codes[rows]
+    return state.catalog.codes[np.where(known, rows, 0)] * known[:, None].astype(np.int32)
 
 
 def _newest_distinct(rows: I32) -> I32:
@@ -79,37 +88,25 @@ def _newest_distinct(rows: I32) -> I32:
 def _items(
     state: State, rows: I32, profile: Profile, context: Context, now: Micros, space: str, recent: I32
 ) -> ItemColumns:
-    columns, at = state.catalog.columns, rows.astype(np.int64)  # NumPy's own index: another is slow to read by
-    codes = _codes(state, rows)
+    codes, *columns = taken([state.catalog.codes, *(state.catalog.columns[name] for name in _TAKEN)], rows)
     regional = np.zeros(len(rows))
     region = state.region_names.find(context.region) if context.region else -1
     if region >= 0:
         regional = state.regional.lookup(np.array([region], np.int32), rows, now)[:, 0]
     co_engaged = np.zeros((len(rows), CO_HISTORY))
     co_engaged[:, : len(recent)] = state.co_engaged.lookup(recent, rows, now)
-    vectors, has_vector = _vectors(state, rows, space)
+    table = state.vectors.get(space)
     return ItemColumns(
-        rows,
-        state.items.read(rows, now),
-        state.priors["category"].read(codes[:, CODED.index("category")], now),
-        state.priors["subcategory"].read(codes[:, CODED.index("subcategory")], now),
-        codes,
-        columns["regions"][at],
-        columns["listed"][at],
-        columns["deleted"][at],
-        columns["published_at"][at],
-        columns["expires_at"][at],
-        columns["first_seen"][at],
-        columns["last_click"][at],
-        columns["title_chars"][at],
-        columns["body_chars"][at],
-        columns["story"][at],
-        columns["number"][at],
-        regional,
-        co_engaged,
-        _followed(state, codes, profile),
-        vectors,
-        has_vector,
+        rows=rows,
+        counts=state.items.read(rows, now),
+        category_counts=state.priors["category"].read(codes[:, CODED.index("category")], now),
+        subcategory_counts=state.priors["subcategory"].read(codes[:, CODED.index("subcategory")], now),
+        codes=codes,
+        **dict(zip(_TAKEN, columns, strict=True)),
+        regional=regional,
+        co_engaged=co_engaged,
+        followed=_followed(state, codes, profile),
+        slots=np.full(len(rows), NO_SLOT, np.int32) if table is None else table.slots_of(rows),
     )
 
 
@@ -127,32 +124,22 @@ def _followed(state: State, codes: I32, profile: Profile) -> Bools:
     return out
 
 
-def _vectors(state: State, rows: I32, space: str) -> tuple[F16, Bools]:
-    table = state.vectors.get(space)
+def _compared(table: VectorTable | None, profile: Profile) -> ComparedColumns:
+    """The user's newest engagements, hides and searches that have vectors, oldest first within each kind."""
     if table is None:
-        return np.empty((len(rows), 0), np.float16), np.zeros(len(rows), np.bool_)
-    return table.halves(rows)
-
-
-def _compared(state: State, profile: Profile, space: str) -> ComparedColumns:
-    """Vectors of the user's newest engagements, newest hides and searches, oldest first within each kind."""
-    table = state.vectors.get(space)
-    if table is None:
-        return ComparedColumns(np.empty((0, 0), np.float32), np.empty(0, np.int64), np.empty(0, np.int32))
-    parts: list[tuple[F32, I64, int]] = []
-    for rows, times, kept, kind in (
-        (profile.engaged_rows, profile.engaged_times, SIMILARITY_HISTORY, POSITIVE),
-        (profile.hidden_rows, profile.hidden_times, NEGATIVE_HISTORY, NEGATIVE),
-    ):
-        values, has = table.gather(rows[-kept:])
-        parts.append((values[has], times[-kept:][has], kind))
-    if len(profile.query_times) and profile.query_vectors.shape[1] == table.dimensions:
-        parts.append((profile.query_vectors, profile.query_times, QUERY))
-    return ComparedColumns(
-        np.concatenate([values for values, _, _ in parts]),
-        np.concatenate([times for _, times, _ in parts]),
-        np.repeat([kind for _, _, kind in parts], [len(times) for _, times, _ in parts]).astype(np.int32),
-    )
+        nothing = np.empty(0, np.int32)
+        return ComparedColumns(nothing, nothing, np.empty((0, 0), np.float32))
+    parts = [table.slots_of(profile.engaged_rows[-SIMILARITY_HISTORY:])]
+    if len(profile.hidden_rows):
+        parts.append(table.slots_of(profile.hidden_rows[-NEGATIVE_HISTORY:]))
+    parts = [slots[slots != NO_SLOT] for slots in parts]
+    queries = profile.query_vectors
+    if len(queries) and queries.shape[1] == table.dimensions:
+        parts += [_NO_SLOTS] * (QUERY - len(parts)) + [np.full(len(queries), NO_SLOT, np.int32)]
+    else:
+        queries = np.empty((0, table.dimensions), np.float32)
+    slots = parts[POSITIVE] if len(parts) == 1 else np.concatenate(parts)
+    return ComparedColumns(np.repeat(_KINDS[: len(parts)], [len(part) for part in parts]), slots, queries)
 
 
 def _request(state: State, profile: Profile, context: Context, now: Micros, recent: I32) -> RequestColumns:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from feedrank.kernels import unpacked
+from feedrank.state import VectorTable
 from feedrank.types import F16, F32, F64, I32, I64, AnyArray, Bools
 
 SIMILARITY_HISTORY = 50  # newest engagements whose vectors candidates are compared with
@@ -41,8 +43,7 @@ class ItemColumns:
     regional: F64  # decayed clicks and reads by users of the request's region
     co_engaged: F64  # (n, CO_HISTORY) weight with each newest engaged item, newest first
     followed: Bools  # (n, 3): author, category, source
-    vectors: F16  # (n, d), d = 0 without a vector space
-    has_vector: Bools
+    slots: I32  # of vectors in the batch's table, NO_SLOT without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,15 @@ class ViewColumns:
 
 @dataclass(frozen=True, slots=True)
 class ComparedColumns:
-    """Vectors candidates are compared with, shape (m, d), with their weight and kind."""
+    """Vectors candidates are compared with: of each request first of what was read, then hidden, then searched for."""
 
-    vectors: F32
-    times: I64
-    kinds: I32  # POSITIVE, NEGATIVE or QUERY
+    kinds: I32  # (m,) POSITIVE, NEGATIVE or QUERY
+    slots: I32  # (m,) in the batch's table, NO_SLOT for a search
+    queries: F32  # (q, d) of the searches, in order
 
 
 POSITIVE, NEGATIVE, QUERY = 0, 1, 2
+COMPARED_KINDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,16 @@ class Raw:
     history_offsets: I64
     view_offsets: I64
     compared_offsets: I64
+    table: VectorTable | None  # that slots are of: its slots never change. None without a vector space
+
+    @property
+    def vectors(self) -> F16:
+        """Vectors by slot, (v, d); (0, 0) without a vector space."""
+        return np.empty((0, 0), np.float16) if self.table is None else self.table.values
+
+    def vectors_at(self, slots: I32) -> F32:
+        """Vectors (n, d) of slots (n,), zeros at NO_SLOT."""
+        return np.zeros((len(slots), 0), np.float32) if self.table is None else unpacked(self.table.values, slots)
 
     def take(self, keep: I64) -> "Raw":
         """The same requests with only the candidates at indices `keep`: of one request in that order, of several
@@ -115,13 +127,16 @@ class Raw:
         whole = self.item_offsets
         offsets = np.array([0, len(keep)]) if len(whole) == 2 else np.searchsorted(keep, whole).astype(np.int64)
         rest = (self.history, self.views, self.compared, self.requests)
-        return Raw(items, *rest, offsets, self.history_offsets, self.view_offsets, self.compared_offsets)
+        return Raw(items, *rest, offsets, self.history_offsets, self.view_offsets, self.compared_offsets, self.table)
 
 
 def concat(raws: Sequence[Raw]) -> Raw:
-    """The ragged batch of several requests, in the given order."""
+    """The ragged batch of several requests, in the given order. ValueError for vectors of different tables."""
     if len(raws) == 1:
         return raws[0]
+    tables = {id(raw.table): raw.table for raw in raws if raw.table is not None}
+    if len(tables) > 1:
+        raise ValueError("columns whose vectors are of different tables cannot be joined")
     return Raw(
         ItemColumns(*_joined([r.items for r in raws], ItemColumns)),
         HistoryColumns(*_joined([r.history for r in raws], HistoryColumns)),
@@ -132,6 +147,7 @@ def concat(raws: Sequence[Raw]) -> Raw:
         _ends([r.history_offsets for r in raws]),
         _ends([r.view_offsets for r in raws]),
         _ends([r.compared_offsets for r in raws]),
+        next(iter(tables.values()), None),
     )
 
 

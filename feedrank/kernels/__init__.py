@@ -8,7 +8,9 @@ features, indices or models.
 from feedrank.kernels.binding import (
     COMPILED,
     INSTRUCTIONS,
+    Tier,
     among,
+    counted,
     decayed,
     distinct,
     foremost,
@@ -17,6 +19,7 @@ from feedrank.kernels.binding import (
     matched,
     native,
     nearest,
+    paired,
     places_by_size,
     positions,
     products,
@@ -25,6 +28,8 @@ from feedrank.kernels.binding import (
     standard_scores,
     summaries,
     summed,
+    taken,
+    unpacked,
     ward,
 )
 from feedrank.kernels.forest import Forest
@@ -33,7 +38,9 @@ __all__ = [
     "COMPILED",
     "INSTRUCTIONS",
     "Forest",
+    "Tier",
     "among",
+    "counted",
     "decayed",
     "distinct",
     "foremost",
@@ -42,6 +49,7 @@ __all__ = [
     "matched",
     "native",
     "nearest",
+    "paired",
     "places_by_size",
     "positions",
     "products",
@@ -50,5 +58,7 @@ __all__ = [
     "standard_scores",
     "summaries",
     "summed",
+    "taken",
+    "unpacked",
     "ward",
 ]

@@ -11,6 +11,9 @@ PyObject *py_forest_scores(PyObject *self, PyObject *args);
 PyObject *py_decayed(PyObject *self, PyObject *args); /* lookups_module.c */
 PyObject *py_looked_up(PyObject *self, PyObject *args);
 PyObject *py_rows_of(PyObject *self, PyObject *args);
+PyObject *py_counted(PyObject *self, PyObject *args);
+PyObject *py_taken(PyObject *self, PyObject *args);
+PyObject *py_paired(PyObject *self, PyObject *args);
 PyObject *py_in_slate(PyObject *self, PyObject *args); /* slates_module.c */
 PyObject *py_matched(PyObject *self, PyObject *args);
 PyObject *py_positions(PyObject *self, PyObject *args);
@@ -133,6 +136,26 @@ static PyObject *py_nearest(PyObject *self, PyObject *args) {
     return done(&arrays, failed);
 }
 
+/* unpacked(table, d, places, out) */
+static PyObject *py_unpacked(PyObject *self, PyObject *args) {
+    PyObject *table, *places, *out;
+    long long d;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OLOO", &table, &d, &places, &out)) return NULL;
+    arrays_t arrays = {.held = 0};
+    const uint16_t *from = take(&arrays, table, 2, 0, "table");
+    const int32_t *at = from ? take(&arrays, places, 4, 0, "places") : NULL;
+    float *to = at ? take(&arrays, out, 4, 1, "out") : NULL;
+    if (!to) return wrong(&arrays, "");
+    const int64_t n = count_of(&arrays, 1);
+    if (d < 1 || count_of(&arrays, 0) % d || count_of(&arrays, 2) != n * d)
+        return wrong(&arrays, "the shapes of table, places and out do not agree");
+    for (int64_t i = 0; i < n; i++)
+        if (at[i] >= count_of(&arrays, 0) / d) return wrong(&arrays, "a place lies beyond the table");
+    unpacked(from, at, n, d, to);
+    return done(&arrays, 0);
+}
+
 /* raised(values, table (v, d), d, places, chosen) */
 static PyObject *py_raised(PyObject *self, PyObject *args) {
     PyObject *values, *table, *places;
@@ -180,6 +203,7 @@ static PyMethodDef methods[] = {
     {"products", py_products, METH_VARARGS, "Inner products; see feedrank.kernels."},
     {"greatest", py_greatest, METH_VARARGS, "Keys of the greatest scores; see feedrank.kernels."},
     {"nearest", py_nearest, METH_VARARGS, "Keys of the greatest products; see feedrank.kernels."},
+    {"unpacked", py_unpacked, METH_VARARGS, "Vectors as float32; see feedrank.kernels."},
     {"raised", py_raised, METH_VARARGS, "Values raised to inner products; see feedrank.kernels."},
     {"foremost", py_foremost, METH_VARARGS, "The greatest open value; see feedrank.kernels."},
     {"in_slate", py_in_slate, METH_VARARGS, "Places or standard scores in each slate; see feedrank.kernels."},
@@ -188,6 +212,9 @@ static PyMethodDef methods[] = {
     {"summaries", py_summaries, METH_VARARGS, "Greatest values and sums of rows; see feedrank.kernels."},
     {"decayed", py_decayed, METH_VARARGS, "Decayed sums of rows; see feedrank.kernels."},
     {"looked_up", py_looked_up, METH_VARARGS, "Weights of pairs; see feedrank.kernels."},
+    {"counted", py_counted, METH_VARARGS, "Adds to kinds of rows; see feedrank.kernels."},
+    {"taken", py_taken, METH_VARARGS, "Columns' entries at rows; see feedrank.kernels."},
+    {"paired", py_paired, METH_VARARGS, "Adds to pairs kept in tiers; see feedrank.kernels."},
     {"rows_of", py_rows_of, METH_VARARGS, "Rows of pairs kept in tiers; see feedrank.kernels."},
     {"ward", py_ward, METH_VARARGS, "Ward's clusters; see feedrank.kernels."},
     {"matched", py_matched, METH_VARARGS, "Groups of equal keys; see feedrank.kernels."},

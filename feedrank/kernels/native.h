@@ -69,6 +69,9 @@ int products(const void *table, int half, const int32_t *places, int64_t n, cons
 int nearest(const void *table, int half, const int32_t *rows, const uint8_t *alive, const int32_t *places, int64_t n,
             const float *b, int64_t m, int64_t d, int64_t k, uint64_t *keys, int64_t *counts);
 
+/* Vectors of a table (v, d) of float16 at `places` (n,) as float32, zeros at a negative one: (n, d). */
+void unpacked(const uint16_t *table, const int32_t *places, int64_t n, int64_t d, float *out);
+
 /* Raises `values` (n,) to the inner product of each vector of `places` (n,) in a table of float16 with one of its own, where
  * that is greater. 0, or -1 without memory. */
 int raised(double *values, const uint16_t *table, const int32_t *places, int64_t n, int64_t chosen, int64_t d);
@@ -111,20 +114,38 @@ void ward(double *squares, int64_t n, double cut, int64_t most, double *sizes, i
 void decayed(const double *sums, int64_t width, const int32_t *rows, int64_t n, const double *shrinks, double faintest,
              double *out);
 
-/* Entries (a, b) of a sparse matrix kept by sorted keys a << 32 | b: the weight of each of `others` (n,) with each of
- * `firsts` (k,), (k, n), 0 where there is none or its last touch is before `oldest`. 0, or -1 without memory. */
+/* Adds `weights` (n, width), in order, to kind which[i] of row rows[i] of `sums` (rows, kinds, width). */
+void counted(double *sums, int64_t kinds, int64_t width, const int32_t *rows, const int32_t *which, int64_t n,
+             const double *weights);
+
+/* Columns' entries at `rows` (n,), one column after another: `widths` are of an entry in bytes. */
+void taken(const char *const *columns, const int64_t *widths, int64_t some, const int32_t *rows, int64_t n, char *const *out);
+
+/* Entries (a, b) of a sparse matrix kept in tiers, each by sorted keys a << 32 | b; of a key in several the last tier's
+ * entry counts. */
+#define TIERS 3
+#define LONG_AGO (-((int64_t)1 << 62))
 typedef struct {
     int64_t entries;
     const int64_t *keys;
     const double *weights;
     const int64_t *touched;
 } pairs_t;
-int looked_up(const pairs_t *pairs, const int32_t *firsts, int64_t k, const int32_t *others, int64_t n, int64_t oldest,
-              double *out);
+
+/* The weight of each of `others` (n,) with each of `firsts` (k,), times `factor`: (n, k), 0 where there is none or its
+ * last touch is before `oldest`. 0, or -1 without memory. */
+int looked_up(const pairs_t *tiers, const int32_t *firsts, int64_t k, const int32_t *others, int64_t n, int64_t oldest,
+              double factor, double *out);
+
+/* The last tier, once growths[i] was added to entry (firsts[i], seconds[i]) at times[i], (n,) in order: keys, weights and
+ * last touches, for which there is room for its entries and n more. An entry last touched more than `span` before the
+ * newest time so far (`newest` before the first) begins again from 0. Returns how many there are, -1 without memory. */
+int64_t paired(const pairs_t *tiers, const int32_t *firsts, const int32_t *seconds, const double *growths,
+               const int64_t *times, int64_t n, int64_t newest, int64_t span, int64_t *keys, double *weights,
+               int64_t *touched);
 
 /* Entries (a, b) for each a of k whose stretch in tier t is spans[t][a][0] to [1]: b ascending, weights, and how many (k,),
- * without those last touched before `oldest`. Of a key in several tiers the last one's entry counts. Returns how many. */
-#define TIERS 3
+ * without those last touched before `oldest`. Returns how many. */
 int64_t rows_of(const pairs_t *tiers, const int64_t *spans, int64_t k, int64_t oldest, int32_t *others, double *weights,
                 int64_t *sizes);
 

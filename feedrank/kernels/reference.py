@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from feedrank.types import F16, F32, F64, I32, I64, AnyArray, Bools
+from feedrank.types import F16, F32, F64, I32, I64, LONG_AGO, AnyArray, Bools
 
 LANES = 16  # partial sums of an inner product
 VARIES = 1e-9  # a spread up to this is rounding
+Tier = tuple[I64, F64, I64]  # keys, weights and last touches of a sparse matrix's entries
 _AT_ONCE = 1 << 22  # products of single values held at a time: 16 MiB
 
 
@@ -40,6 +41,13 @@ def products(table: AnyArray, queries: F32, places: I32 | None = None) -> F32:
             width //= 2
         out[start:stop] = sums[..., 0]
     return out
+
+
+def unpacked(table: F16, places: I32) -> F32:
+    """See feedrank.kernels.unpacked."""
+    values = table[np.maximum(places, 0)].astype(np.float32)
+    values[places < 0] = 0.0
+    return values
 
 
 def raised(values: F64, table: F16, places: I32, chosen: int) -> None:
@@ -187,18 +195,50 @@ def decayed(sums: F64, rows: I32, shrinks: F64, faintest: float) -> F64:
     return values
 
 
-def looked_up(keys: I64, weights: F64, touched: I64, firsts: I32, others: I32, oldest: int) -> F64:
+def counted(sums: F64, rows: I32, kinds: I32, weights: F64) -> None:
+    """See feedrank.kernels.counted."""
+    width = weights.shape[1]
+    first = rows.astype(np.int64) * sums.shape[1] + kinds * width
+    np.add.at(sums.reshape(-1), (first[:, None] + np.arange(width)).ravel(), weights.ravel())
+
+
+def looked_up(tiers: Sequence[Tier], firsts: I32, others: I32, oldest: int, factor: float) -> F64:
     """See feedrank.kernels.looked_up."""
-    found = np.zeros((len(firsts), len(others)))
-    if len(keys):
-        wanted = firsts.astype(np.int64)[:, None] << 32 | others
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        hit = (keys[at] == wanted) & (touched[at] >= oldest)
-        found[hit] = weights[at[hit]]
-    return found
+    weights, touched = _held(tiers, (firsts.astype(np.int64) << 32 | others[:, None]).ravel())
+    weights[touched < oldest] = 0.0
+    return (weights * factor).reshape(len(others), len(firsts))
 
 
-def rows_of(tiers: Sequence[tuple[I64, F64, I64]], firsts: I32, oldest: int) -> tuple[I32, F64, I64]:
+def paired(tiers: Sequence[Tier], firsts: I32, seconds: I32, growths: F64, times: I64, newest: int, span: int) -> Tier:
+    """See feedrank.kernels.paired."""
+    keys, place = np.unique(firsts.astype(np.int64) << 32 | seconds, return_inverse=True)
+    weights, touched = _held(tiers, keys)
+    for p, time, growth in zip(place.tolist(), times.tolist(), growths.tolist(), strict=True):
+        newest = max(newest, time)
+        if touched[p] < newest - span:
+            weights[p] = 0.0
+        weights[p] += growth
+        touched[p] = max(int(touched[p]), time)
+    old = ~np.isin(tiers[-1][0], keys)
+    columns = [
+        np.concatenate([column[old], new]) for column, new in zip(tiers[-1], (keys, weights, touched), strict=True)
+    ]
+    order = np.argsort(columns[0])
+    return columns[0][order], columns[1][order], columns[2][order]
+
+
+def _held(tiers: Sequence[Tier], wanted: I64) -> tuple[F64, I64]:
+    """Weight and last touch of each key, (n,), in the last tier that has it; 0 and long ago where none does."""
+    weights, touched = np.zeros(len(wanted)), np.full(len(wanted), LONG_AGO)
+    for keys, their_weights, their_touched in tiers:
+        if len(keys):
+            at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            hit = keys[at] == wanted
+            weights[hit], touched[hit] = their_weights[at[hit]], their_touched[at[hit]]
+    return weights, touched
+
+
+def rows_of(tiers: Sequence[Tier], firsts: I32, oldest: int) -> tuple[I32, F64, I64]:
     """See feedrank.kernels.rows_of."""
     others, weights, sizes = [np.empty(0, np.int32)], [np.empty(0)], []
     for a in firsts.tolist():

@@ -73,6 +73,23 @@ int products(const void *table, int half, const int32_t *places, int64_t n, cons
     return 0;
 }
 
+void unpacked(const uint16_t *table, const int32_t *places, int64_t n, int64_t d, float *out) {
+    for (int64_t i = 0; i < n; i++, out += d) {
+        if (places[i] < 0) {
+            memset(out, 0, (size_t)d * sizeof *out);
+            continue;
+        }
+        const uint16_t *halves = table + places[i] * d;
+        for (int64_t j = 0; j < d; j += LANES) {
+            const int64_t some = d - j < LANES ? d - j : LANES;
+            uint16_t last[LANES] = {0};
+            if (some < LANES) memcpy(last, halves + j, (size_t)some * sizeof *last);
+            const lanes_t wide = widened(some < LANES ? last : halves + j);
+            memcpy(out + j, &wide, (size_t)some * sizeof *out);
+        }
+    }
+}
+
 int raised(double *values, const uint16_t *table, const int32_t *places, int64_t n, int64_t chosen, int64_t d) {
     float *room = malloc((size_t)(n + d + LANES) * sizeof *room), *query = room + n;
     if (!room) return -1;

@@ -13,7 +13,7 @@ from feedrank.kernels import products
 from feedrank.pipeline.executor import Outcome
 from feedrank.pipeline.feed import Contribution, Explanation
 from feedrank.pipeline.stages import Scorer
-from feedrank.state import CODED, Count, State
+from feedrank.state import CODED, NO_SLOT, Count, State
 from feedrank.types import HOUR, I64
 
 EXPLAINED = 20  # items of a feed; SHAP costs milliseconds an item
@@ -116,12 +116,12 @@ def _because(outcome: Outcome, state: State, order: I64) -> dict[int, tuple[int,
         together = items.co_engaged[i, : len(recent)] / np.sqrt((totals[: len(recent)] + 1.0) * (own + 1.0))
         if together.max() > READ_TOGETHER:
             out[i] = (int(recent[np.argmax(together)]), "readers")
-    table = state.vectors.get(outcome.space)
-    if table is not None and items.vectors.shape[1]:
+    table = outcome.raw.table
+    if table is not None:
         theirs, has = table.gather(engaged)
-        cosines = products(items.vectors[order], theirs)
+        cosines = products(table.values, theirs, items.slots[order])
         cosines[:, ~has] = -1.0
         for k, i in enumerate(order.tolist()):
-            if cosines[k].max() >= ALIKE and items.has_vector[i]:
+            if cosines[k].max() >= ALIKE and items.slots[i] != NO_SLOT:
                 out[i] = (int(engaged[np.argmax(cosines[k])]), "text")
     return out

@@ -46,7 +46,6 @@ class Vocabulary:
 CODED = ("category", "subcategory", "author", "source", "language")  # columns of codes; each has its own vocabulary
 
 _COLUMNS: dict[str, type] = {
-    **dict.fromkeys(CODED, np.int32),
     "regions": np.int32,  # code of the item's sorted, '|'-joined regions; 0: everywhere
     "listed": np.bool_,  # upserted, and not deleted since
     "deleted": np.bool_,
@@ -81,9 +80,17 @@ class Catalog:
     ids: list[str] = field(default_factory=list)  # "" for a row whose id is not known to this fold
     row_of: dict[str, Row] = field(default_factory=dict)
     vocabularies: dict[str, Vocabulary] = field(default_factory=coded_vocabularies)
+    codes: I32 = field(default_factory=lambda: np.zeros((64, len(CODED)), np.int32))  # the coded columns, side by side
     columns: dict[str, AnyArray] = field(
         default_factory=lambda: {name: np.full(64, _FILL.get(name, 0), dtype) for name, dtype in _COLUMNS.items()}
     )
+
+    def __post_init__(self) -> None:
+        self._show_codes()
+
+    def _show_codes(self) -> None:
+        """Names the columns of `codes` as columns."""
+        self.columns.update(zip(CODED, self.codes.T, strict=True))
 
     def column(self, name: str) -> AnyArray:
         """The column in use, shape (rows,): a view that the next record may change."""
@@ -95,10 +102,11 @@ class Catalog:
             return
         capacity = len(self.columns["listed"])
         if row >= capacity:
-            for name, column in self.columns.items():
-                grown = np.full(max(row + 1, 2 * capacity), _FILL.get(name, 0), column.dtype)
-                grown[: self.rows] = column[: self.rows]
-                self.columns[name] = grown
+            room = max(row + 1, 2 * capacity)
+            for name in _COLUMNS:
+                self.columns[name] = _grown(self.columns[name], np.full(room, _FILL.get(name, 0), _COLUMNS[name]))
+            self.codes = _grown(self.codes, np.zeros((room, len(CODED)), np.int32))
+            self._show_codes()
         self.ids.extend([""] * (row + 1 - self.rows))
         self.columns["story"][self.rows : row + 1] = np.arange(self.rows, row + 1)
         self.rows = row + 1
@@ -175,6 +183,11 @@ class Catalog:
         self.ids = list(ids)
         self.row_of = {item_id: row for row, item_id in enumerate(self.ids) if item_id}
         self.vocabularies = {name: Vocabulary(words[name]) for name in self.vocabularies}
+
+
+def _grown(column: AnyArray, room: AnyArray) -> AnyArray:
+    room[: len(column)] = column
+    return room
 
 
 def _coded(item: pb.Item, name: str) -> str:

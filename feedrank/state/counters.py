@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from feedrank.kernels import decayed
+from feedrank.kernels import counted, decayed
 from feedrank.settings import HALF_LIVES_H
 from feedrank.state import decay
 from feedrank.types import F64, HOUR, I32, I64, AnyArray, Micros
@@ -40,11 +40,6 @@ class DecayedCounters:
         self.rows = 0
         self.landmarks: list[Micros] = [0] * len(half_lives)
         self._until: Micros = 0  # no landmark moves for times before
-        self._factors: tuple[Micros, list[Micros], F64] = (
-            0,
-            [],
-            np.empty(0),
-        )  # of every column, and what they hold for
         self.sums: F64 = np.zeros((64, kinds * len(half_lives)))
 
     def resize(self, rows: int) -> None:
@@ -78,25 +73,21 @@ class DecayedCounters:
 
     def add(self, rows: I32, kinds: I32, weights: F64) -> None:
         """Adds to row i, in order, amount i of kind i: `weights` (n, half-lives) are amounts times `growths`."""
-        width = len(self.half_lives)
-        first = (rows.astype(np.int64) * self.kinds + kinds) * width
-        np.add.at(self.sums.reshape(-1), (first[:, None] + np.arange(width)).ravel(), weights.ravel())
+        counted(self.sums, rows, kinds, weights)
 
-    def shrinks(self, now: Micros) -> F64:
-        """Read factors at `now`, shape (half-lives,)."""
-        return np.array([decay.shrink(now, L, h) for L, h in zip(self.landmarks, self.half_lives, strict=True)])
+    def _shrinks(self, now: Micros) -> F64:
+        """Read factors at `now` of every column of `sums`, (kinds * half-lives,)."""
+        return decay.shrinks(now, tuple(self.landmarks), self.half_lives, self.kinds)
 
     def read(self, rows: I32, now: Micros) -> F64:
         """Decayed sums at `now`, shape (n, kinds, half-lives). Negative and faint ones read as zero."""
-        factors = self._factors  # a request reads several times; one assignment, for several threads may read
-        if factors[:2] != (now, self.landmarks):
-            factors = self._factors = now, list(self.landmarks), np.tile(self.shrinks(now), self.kinds)
-        sums = decayed(self.sums, rows, factors[2], decay.FAINTEST)
+        sums = decayed(self.sums, rows, self._shrinks(now), decay.FAINTEST)
         return sums.reshape(len(rows), self.kinds, len(self.half_lives))
 
     def column(self, rows: I32, kind: int, half_life: int, now: Micros) -> F64:
         """One of the columns that `read` gives, (n,), to the bit, for what needs no other."""
-        sums: F64 = self.sums[rows, kind * len(self.half_lives) + half_life] * self.shrinks(now)[half_life]
+        column = kind * len(self.half_lives) + half_life
+        sums: F64 = self.sums[rows, column] * self._shrinks(now)[column]
         sums[sums < decay.FAINTEST] = 0.0
         return sums
 

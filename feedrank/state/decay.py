@@ -49,6 +49,17 @@ def shrink(now: Micros, landmark: Micros, half_life: Micros) -> float:
     return float(np.ldexp(factor, np.array([min(max(-whole, -5000), 1000)], dtype=np.int32))[0])
 
 
+@lru_cache(maxsize=16)  # a request reads several tables at one instant
+def shrinks(now: Micros, landmarks: tuple[Micros, ...], half_lives: tuple[Micros, ...], kinds: int) -> F64:
+    """`shrink` for each of `half_lives` against its landmark, all of them once for each kind: (kinds * half-lives,)."""
+    parts = [divmod(now - landmark, half_life) for landmark, half_life in zip(landmarks, half_lives, strict=True)]
+    fractions = np.exp2(np.array([-rest / half_life for (_, rest), half_life in zip(parts, half_lives, strict=True)]))
+    exponents = np.array([min(max(-whole, -5000), 1000) for whole, _ in parts], np.int32)
+    factors = np.concatenate([np.ldexp(fractions, exponents)] * kinds)
+    factors.flags.writeable = False  # it is lent to every caller
+    return factors
+
+
 def rebase(sums: F64, old: Micros, new: Micros, half_life: Micros) -> None:
     """Moves sums from landmark `old` to `new` in place, exactly (but for underflow to zero)."""
     halvings = (new - old) // half_life

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feedrank.kernels import looked_up
-from feedrank.types import F64, I32, I64, AnyArray, Bools, Micros
-
-LONG_AGO: Micros = -(2**62)
+from feedrank.types import F64, I64, AnyArray, Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +30,6 @@ class Entries:
     def columns(self) -> tuple[I64, F64, I64]:
         """Keys, weights and last touches."""
         return self.keys, self.weights, self.touched
-
-    def find(self, keys: I64) -> tuple[F64, I64]:
-        """Weight and last touch of each key, (n,); 0 and LONG_AGO where there is no entry."""
-        weights, touched = np.zeros(len(keys)), np.full(len(keys), LONG_AGO)
-        if len(self.keys):
-            at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-            hit = self.keys[at] == keys
-            weights[hit], touched[hit] = self.weights[at[hit]], self.touched[at[hit]]
-        return weights, touched
-
-    def lookup(self, firsts: I32, others: I32, oldest: Micros) -> F64:
-        """Weights (k, n) of entries (a, b), 0 where there is none or its last touch is before `oldest`."""
-        return looked_up(self.keys, self.weights, self.touched, firsts, others, oldest)
 
     def under(self, newer: "Entries") -> "Entries":
         """These entries and newer ones, which stand in place of any with their key."""

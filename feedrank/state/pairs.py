@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
-from feedrank.kernels import rows_of
+from feedrank.kernels import Tier, looked_up, paired, rows_of
 from feedrank.state import decay
-from feedrank.state.entries import LONG_AGO, Entries
-from feedrank.types import F64, I32, I64, AnyArray, Micros
+from feedrank.state.entries import Entries
+from feedrank.types import F64, I32, I64, LONG_AGO, AnyArray, Micros
 
 COMPACT_AT = 50_000  # recent entries: merged into a base of millions, which takes 30 to 80 ms
 PACK_AT = 2_000  # fresh entries: merging them in is what every addition pays
@@ -53,41 +53,17 @@ class PairTable:
         if not len(times):
             return
         at = np.array(times, np.int64)
-        self._move(decay.landmark_at(int(at.max()), self.half_life))
-        keys, place = _distinct(np.array(firsts, np.int64) << 32 | np.array(seconds, np.int64))
-        weights, touched = self._held(keys)
-        growth = decay.growth(at, self.landmark, self.half_life)
-        newest = max(self.newest, int(at.max()))
-        gone = newest - 2 * self.keep
-        if at.min() < gone or ((touched < gone) & (touched != LONG_AGO)).any():
-            self._add_in_turn(weights, touched, place, at, growth)
-        else:
-            np.add.at(weights, place, growth)
-            np.maximum.at(touched, place, at)
-        self.newest = newest
-        self.fresh = self.fresh.under(Entries(keys, weights, touched))
+        newest = int(at.max())
+        self._move(decay.landmark_at(newest, self.half_life))
+        growths = decay.growth(at, self.landmark, self.half_life)
+        rows = np.array(firsts, np.int32), np.array(seconds, np.int32)
+        self.fresh = Entries(*paired(self._tiers(), *rows, growths, at, self.newest, 2 * self.keep))
+        self.newest = max(self.newest, newest)
         if len(self.fresh) >= self.pack_at:
             self._pack()
 
-    def _add_in_turn(self, weights: F64, touched: I64, place: I64, at: I64, growth: F64) -> None:
-        """Adds to held entries one at a time, as some of them may be gone by the time of another."""
-        newest = self.newest
-        for p, time, grown in zip(place.tolist(), at.tolist(), growth.tolist(), strict=True):
-            newest = max(newest, time)
-            if touched[p] < newest - 2 * self.keep:
-                weights[p] = 0.0
-            weights[p] += grown
-            touched[p] = max(int(touched[p]), time)
-
-    def _held(self, keys: I64) -> tuple[F64, I64]:
-        """Weight and last touch of each key; (0, long ago) where it is not there."""
-        weights, touched = self.base.find(keys)
-        for tier in (self.recent, self.fresh):
-            if len(tier):
-                newer, when = tier.find(keys)
-                there = when != LONG_AGO
-                weights[there], touched[there] = newer[there], when[there]
-        return weights, touched
+    def _tiers(self) -> tuple[Tier, ...]:
+        return self.base.columns, self.recent.columns, self.fresh.columns
 
     def _pack(self) -> None:
         """Merges the fresh entries into the recent ones."""
@@ -119,19 +95,13 @@ class PairTable:
 
     def rows(self, firsts: I32, now: Micros) -> tuple[I32, F64, I64]:
         """The same of each of `firsts` (k,), one after another, and how many each has, (k,)."""
-        tiers = [tier.columns for tier in (self.base, self.recent, self.fresh) if len(tier)]
-        others, weights, sizes = rows_of(tiers, firsts, now - self.keep)
+        others, weights, sizes = rows_of(self._tiers(), firsts, now - self.keep)
         return others, weights * decay.shrink(now, self.landmark, self.half_life), sizes
 
     def lookup(self, firsts: I32, others: I32, now: Micros) -> F64:
         """Weights of (a, b) at `now` for b of `others` and a of `firsts`, shape (n, k), zero where there is none."""
-        oldest = now - self.keep
-        weights = self.base.lookup(firsts, others, oldest)
-        for tier in (self.recent, self.fresh):  # where the newer entry is too old, so is the older one
-            if len(tier):
-                newer = tier.lookup(firsts, others, oldest)
-                weights = np.where(newer > 0.0, newer, weights)
-        return np.ascontiguousarray((weights * decay.shrink(now, self.landmark, self.half_life)).T)
+        factor = decay.shrink(now, self.landmark, self.half_life)
+        return looked_up(self._tiers(), firsts, others, now - self.keep, factor)
 
     def merge(self, other: "PairTable") -> None:
         """Adds another fold's weights to these. Compacts both."""
@@ -167,14 +137,3 @@ class PairTable:
         renamed = codes[(base.keys >> 32)].astype(np.int64) << 32 | (base.keys & 0xFFFFFFFF)
         order = np.argsort(renamed)
         self.base = Entries(renamed[order], base.weights[order], base.touched[order])
-
-
-def _distinct(keys: I64) -> tuple[I64, I64]:
-    """The keys without repeats, ascending, and the place of each (n,) among them. `np.unique` takes twice as long."""
-    order = np.argsort(keys, kind="stable")
-    ascending = keys[order]
-    first = np.ones(len(keys), np.bool_)
-    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
-    place = np.empty(len(keys), np.int64)
-    place[order] = np.cumsum(first) - 1
-    return ascending[first], place

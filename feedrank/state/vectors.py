@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from feedrank.kernels import unpacked
 from feedrank.types import F16, F32, I32, AnyArray, Bools, Row
 
 NO_SLOT = -1
@@ -49,19 +50,10 @@ class VectorTable:
         known = rows < len(self.slot_of_row)
         return np.where(known, self.slot_of_row[np.where(known, rows, 0)], NO_SLOT).astype(np.int32)
 
-    def halves(self, rows: I32) -> tuple[F16, Bools]:
-        """Vectors (n, d) as they are kept, zeros where a row has none, and which rows have one (n,) bool."""
-        slots = self.slots_of(rows)
-        has = slots >= 0
-        values = self.values[np.maximum(slots, 0)]
-        if not has.all():
-            values[~has] = 0.0
-        return values, has
-
     def gather(self, rows: I32) -> tuple[F32, Bools]:
-        """The same as float32."""
-        values, has = self.halves(rows)
-        return values.astype(np.float32), has
+        """Vectors (n, d) float32, zeros where a row has none, and which rows have one (n,) bool."""
+        slots = self.slots_of(rows)
+        return unpacked(self.values, slots), slots >= 0
 
     def to_arrays(self) -> dict[str, AnyArray]:
         """All there is to know of the table: views, not copies."""

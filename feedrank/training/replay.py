@@ -8,13 +8,13 @@ or splits.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from feedrank import history as user_history
 from feedrank.features import Raw, gather
-from feedrank.history import NO_HISTORY, History, Profile, profile
+from feedrank.history import NO_HISTORY, History, Profile, Timeline, profile
 from feedrank.records import EventRecorded, Fact, ItemUpserted, QueryEmbedded, VectorLanded
 from feedrank.state import State, apply
 from feedrank.types import I64, SECOND, Action, Context, Micros, Row
@@ -53,28 +53,6 @@ def as_shown(state: State, user: Profile, impression: Impression, now: Micros, s
     return gather(state, np.array(impression.rows, np.int32), user, impression.context, now, space)
 
 
-@dataclass(slots=True)
-class _Reader:
-    """One user's records in (time, offset) order, and how far they have been folded."""
-
-    records: list[UserRecord] = field(default_factory=list)
-    folded: int = 0
-    history: History = NO_HISTORY
-
-    def before(self, time: Micros) -> History:
-        """The history of everything strictly before `time`. Times asked for must not go back."""
-        start = self.folded
-        while self.folded < len(self.records) and self.records[self.folded].time < time:
-            self.folded += 1
-        if self.folded > start:
-            self.history = user_history.apply(self.history, self.records[start : self.folded])
-        return self.history
-
-    def until(self, position: int) -> History:
-        """The history of every record up to and including log offset `position`."""
-        return user_history.apply(NO_HISTORY, (r for r in self.records if r.offset <= position))
-
-
 def seed_of(request_id: str) -> int:
     """63 bits of the id's hash: what is drawn for an impression is drawn again in every replay."""
     return int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest(), "little") >> 1
@@ -84,7 +62,8 @@ class Histories:
     """Every user's records out of a stretch of log, by user id."""
 
     def __init__(self, facts: Sequence[Fact]) -> None:
-        self._readers: dict[str, _Reader] = {}
+        self._records: dict[str, list[UserRecord]] = {}
+        self._timelines: dict[str, Timeline] = {}
         searched: dict[int, Micros] = {}  # when, of imported searches by offset
         for fact in facts:
             record = user_record(fact)
@@ -96,20 +75,19 @@ class Histories:
                 fact, QueryEmbedded
             ):  # counts with the imported search it was made from, as vectors of items do
                 record = record._replace(time=searched.get(fact.search_offset, record.time))
-            self._readers.setdefault(_user_of(fact), _Reader()).records.append(record)
-        self._readers.pop("", None)  # events of opted-out users have no id and no history
-        for reader in self._readers.values():
-            reader.records.sort(key=lambda r: (r.time, r.offset))
+            self._records.setdefault(_user_of(fact), []).append(record)
+        self._records.pop("", None)  # events of opted-out users have no id and no history
 
     def before(self, user_id: str, time: Micros) -> History:
-        """A user's history strictly before `time`; call with non-decreasing times for each user."""
-        reader = self._readers.get(user_id)
-        return reader.before(time) if reader else NO_HISTORY
+        """A user's history strictly before `time`."""
+        timeline = self._timelines.get(user_id)
+        if timeline is None:
+            timeline = self._timelines[user_id] = Timeline(self._records.get(user_id, ()))
+        return timeline.before(time)
 
     def until(self, user_id: str, position: int) -> History:
         """A user's history up to and including a log offset."""
-        reader = self._readers.get(user_id)
-        return reader.until(position) if reader else NO_HISTORY
+        return user_history.apply(NO_HISTORY, (r for r in self._records.get(user_id, ()) if r.offset <= position))
 
 
 def _user_of(fact: Fact) -> str:

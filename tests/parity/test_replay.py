@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from feedrank.features import NAMES, compute, concat
 from feedrank.records import Fact, QueryEmbedded, VectorLanded
-from feedrank.state import Count
+from feedrank.state import NO_SLOT, Count
 from feedrank.training.replay import FOREVER, Impression, replay_impressions, visible_times
 from feedrank.types import DAY, F32, HOUR, MINUTE, SECOND, Action, Context, Micros, Row
 from tests.strategies import T0, FactLog, fact_logs, long_log, play, unit_vector, world
@@ -169,9 +169,9 @@ def test_the_vector_of_an_imported_text_counts_as_landed_with_it() -> None:
     ]
     times = (first.time + HOUR, first.time + HOUR + 1, T0 + 2 * DAY)
     raws = list(replay_impressions(log.facts, [shown(time, rows=(0,)) for time in times], HOUR, "text"))
-    assert raws[0].items.has_vector.tolist() == [False]
-    assert (raws[1].items.vectors[0] == unit_vector(1)).all()
-    assert (raws[2].items.vectors[0] == unit_vector(2)).all()
+    assert raws[0].items.slots.tolist() == [NO_SLOT]
+    assert (raws[1].vectors[raws[1].items.slots[0]] == unit_vector(1)).all()
+    assert (raws[2].vectors[raws[2].items.slots[0]] == unit_vector(2)).all()
 
 
 def test_the_vector_of_a_live_text_counts_when_it_landed() -> None:
@@ -179,7 +179,7 @@ def test_the_vector_of_a_live_text_counts_when_it_landed() -> None:
     log.upsert("a", T0, title="first")
     log.vector("a", unit_vector(1), T0 + MINUTE, content_hash=b"first")
     impressions = [shown(T0 + MINUTE, rows=(0,)), shown(T0 + MINUTE + 1, rows=(0,))]
-    found = [raw.items.has_vector.tolist() for raw in replay_impressions(log.facts, impressions, 0, "text")]
+    found = [(raw.items.slots != NO_SLOT).tolist() for raw in replay_impressions(log.facts, impressions, 0, "text")]
     assert found == [[False], [True]]
 
 
@@ -191,7 +191,7 @@ def test_the_vector_of_an_imported_search_counts_with_it_and_of_a_live_one_when_
         log.query_vector(search, unit_vector(2), T0 + DAY)
         impressions = [shown(T0, rows=(0,)), shown(T0 + 1, rows=(0,)), shown(T0 + DAY + 1, rows=(0,))]
         raws = replay_impressions(log.facts, impressions, 0, "text")
-        assert [len(raw.compared.times) for raw in raws] == seen
+        assert [len(raw.compared.kinds) for raw in raws] == seen
 
 
 def test_impressions_out_of_order_are_refused() -> None:

@@ -4,13 +4,16 @@ All vectors are unit length, so inner products are cosines; their bits do not de
 Knows nothing of how vectors were made.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from feedrank.features.definition import Feature
 from feedrank.features.frame import Frame
-from feedrank.features.raw import NEGATIVE, NEGATIVE_HISTORY, POSITIVE, QUERY, SIMILARITY_HISTORY
+from feedrank.features.raw import COMPARED_KINDS, NEGATIVE_HISTORY, SIMILARITY_HISTORY
 from feedrank.kernels import products, summaries
 from feedrank.settings import SEARCHES_KEPT
+from feedrank.state import NO_SLOT
 from feedrank.types import F32, F64
 
 TOP = 3
@@ -21,40 +24,52 @@ _COLUMNS = ("max", "mean", "top3", "last", "decayed", "negative", "query")
 def _table(frame: Frame) -> F64:
     """All similarity columns, (n, len(_COLUMNS)), NaN where there is nothing to compare."""
     out = np.full((frame.n, len(_COLUMNS)), np.nan)
-    items, compared = frame.items, frame.raw.compared
-    for r in range(len(frame.sizes)):
-        mine = slice(frame.raw.item_offsets[r], frame.raw.item_offsets[r + 1])
-        theirs = slice(frame.raw.compared_offsets[r], frame.raw.compared_offsets[r + 1])
-        if theirs.start == theirs.stop or not items.has_vector[mine].any():
+    raw, compared = frame.raw, frame.raw.compared
+    starts, their_starts = raw.item_offsets.tolist(), raw.compared_offsets.tolist()
+    asking = np.repeat(np.arange(len(frame.sizes)), np.diff(raw.compared_offsets)) * COMPARED_KINDS + compared.kinds
+    counts = np.bincount(asking, minlength=len(frame.sizes) * COMPARED_KINDS).reshape(-1, COMPARED_KINDS).tolist()
+    asked = 0
+    for r, (history, hidden, queries) in enumerate(counts):
+        if not history + hidden + queries:
             continue
-        cosines = products(items.vectors[mine], compared.vectors[theirs])
-        kinds = compared.kinds[theirs]
-        block = np.full((mine.stop - mine.start, len(_COLUMNS)), np.nan)
-        history = int(np.count_nonzero(kinds == POSITIVE))  # they come first
+        start, stop = starts[r : r + 2]
+        known = their_starts[r] + history + hidden
+        theirs = raw.vectors_at(compared.slots[their_starts[r] : known])
+        if queries:
+            theirs = np.concatenate([theirs, compared.queries[asked : asked + queries]])
+            asked += queries
+        cosines = products(raw.vectors, theirs, frame.items.slots[start:stop])
         if history:
-            block[:, :5] = _against_history(cosines, history)
-        for column, kind in ((5, NEGATIVE), (6, QUERY)):
-            if (kinds == kind).any():
-                block[:, column] = cosines[:, kinds == kind].max(axis=1)
-        block[~items.has_vector[mine]] = np.nan
-        out[mine] = block
+            _against_history(cosines, history, out[start:stop, :5])
+        if hidden:
+            out[start:stop, 5] = cosines[:, history : history + hidden].max(axis=1)
+        if queries:
+            out[start:stop, 6] = cosines[:, history + hidden :].max(axis=1)
+    out[frame.items.slots == NO_SLOT] = np.nan
     return out
 
 
-def _against_history(cosines: F32, h: int) -> F64:
-    """max, mean, top-3 mean, last and decayed mean over the first h columns: the history, oldest first."""
-    weights = 0.5 ** (np.arange(h - 1, -1, -1) / HALF_LIFE_ITEMS)
+def _against_history(cosines: F32, h: int, out: F64) -> None:
+    """max, mean, top-3 mean, last and decayed mean over the first h columns, the history, oldest first: out (n, 5)."""
+    weights, total = _weights(h)
     top = min(TOP, h)
     found = summaries(cosines, weights, top)
-    last = cosines[:, h - 1].astype(np.float64)
-    return np.stack([found[:, 0], found[:, 1] / h, found[:, 3] / top, last, found[:, 2] / _in_order(weights)], axis=1)
+    out[:, 0] = found[:, 0]
+    np.divide(found[:, 1], h, out=out[:, 1])
+    np.divide(found[:, 3], top, out=out[:, 2])
+    out[:, 3] = cosines[:, h - 1]
+    np.divide(found[:, 2], total, out=out[:, 4])
 
 
-def _in_order(values: F64) -> float:
+@lru_cache(maxsize=SIMILARITY_HISTORY)
+def _weights(h: int) -> tuple[F64, float]:
+    """Weights of h engagements, oldest first, and their sum in order."""
+    weights = 0.5 ** (np.arange(h - 1, -1, -1) / HALF_LIFE_ITEMS)
+    weights.flags.writeable = False
     total = 0.0
-    for value in values.tolist():
-        total += value
-    return total
+    for weight in weights.tolist():
+        total += weight
+    return weights, total
 
 
 def similarity(frame: Frame, column: str) -> F64:

@@ -10,7 +10,7 @@ import numpy as np
 from feedrank.features import Raw
 from feedrank.kernels import foremost, raised
 from feedrank.pipeline.selectors.calibration import Calibration
-from feedrank.state import CODED
+from feedrank.state import CODED, NO_SLOT
 from feedrank.types import F64, I32, Bools
 
 POOL = 200  # best candidates that diversity may move; what is far below stays where its score puts it
@@ -38,16 +38,18 @@ class Diversity:
         self._items = items
         self._categories = items.codes[self._pool, CODED.index("category")].astype(np.int64)  # NumPy's own index
         self._subcategories = items.codes[self._pool, CODED.index("subcategory")]
-        self._has_vector = items.has_vector[self._pool]
-        self._all_have = bool(len(pooled)) and bool(items.vectors.shape[1]) and bool(self._has_vector.all())
+        self._vectors = raw.vectors
+        self._slots = items.slots[self._pool]
+        self._all_have = bool(len(pooled)) and bool((self._slots != NO_SLOT).all())
 
     def place(self, chosen: int) -> None:
         """Notes that a candidate now stands."""
         self._calibration.place(chosen)
         if self._weight == 0.0:
             return
-        if self._all_have and self._items.has_vector[chosen]:
-            raised(self._likeness, self._items.vectors, self._pool, chosen)
+        slot = int(self._items.slots[chosen])
+        if self._all_have and slot != NO_SLOT:
+            raised(self._likeness, self._vectors, self._slots, slot)
         else:
             self._likeness = np.maximum(self._likeness, self._like(chosen))
 
@@ -79,8 +81,8 @@ class Diversity:
         same = (self._categories == category) & (category > 0)
         closer = same & (self._subcategories == subcategory) & (subcategory > 0)
         likeness = np.where(closer, SAME_SUBCATEGORY, np.where(same, SAME_CATEGORY, 0.0))
-        if items.vectors.shape[1] and items.has_vector[chosen]:
+        if items.slots[chosen] != NO_SLOT:
             cosines = np.zeros(len(likeness))
-            raised(cosines, items.vectors, self._pool, chosen)
-            likeness = np.where(self._has_vector, cosines, likeness)
+            raised(cosines, self._vectors, self._slots, int(items.slots[chosen]))
+            likeness = np.where(self._slots != NO_SLOT, cosines, likeness)
         return likeness

@@ -302,8 +302,9 @@ def test_context_is_told_in_utc() -> None:
 
 
 def similarities(raw: Raw, kind: int) -> F64:
-    theirs = raw.compared.vectors[raw.compared.kinds == kind].astype(np.float64)
-    cosines: F64 = raw.items.vectors.astype(np.float64) @ theirs.T
+    slots = raw.compared.slots[raw.compared.kinds == kind]
+    theirs = (raw.compared.queries if kind == QUERY else raw.vectors_at(slots)).astype(np.float64)
+    cosines: F64 = raw.vectors_at(raw.items.slots).astype(np.float64) @ theirs.T
     return cosines
 
 

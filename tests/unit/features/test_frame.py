@@ -40,7 +40,7 @@ def test_entries_are_matched_within_their_request_only(entries: list[Entry], ask
     offsets = np.searchsorted([owner for owner, _, _ in entries], np.arange(4)).astype(np.int64)
     keys = np.array([key for _, key, _ in entries], np.int32)
     weights = np.array([weight for *_, weight in entries], np.int64)
-    mine = Entries(frame, keys, np.empty((len(keys), 0), np.int32), weights, offsets)
+    mine = Entries(frame.raw, frame.request, keys, np.empty((len(keys), 0), np.int32), weights, offsets)
     request = [0] * sizes[0] + [2] * sizes[2]
     expected = [[w for o, k, w in entries if (o, k) == (r, key)] for r, key in zip(request, asked, strict=True)]
     assert mine.weight(ROW, weights.astype(float)).tolist() == [sum(some) for some in expected]

@@ -6,7 +6,7 @@ import pytest
 from feedrank.features import Raw, gather
 from feedrank.features.raw import CO_HISTORY, NEGATIVE, NEGATIVE_HISTORY, POSITIVE, QUERY, SIMILARITY_HISTORY
 from feedrank.history import NO_HISTORY, Profile, apply, profile
-from feedrank.state import CODED, HALF_LIVES, NEVER, Count, State
+from feedrank.state import CODED, HALF_LIVES, NEVER, NO_SLOT, Count, State
 from feedrank.state import apply as fold
 from feedrank.types import DAY, HOUR, I32, SECOND, Action, Context
 from feedrank.user_records import session_key
@@ -91,7 +91,7 @@ def test_a_row_nobody_named_is_empty_and_never_seen() -> None:
     items = gather(state, rows(2), profile(NO_HISTORY, ""), Context(region="x", language="y"), NOW, "text").items
     assert not items.counts.any()
     assert items.first_seen.tolist() == [NEVER]
-    assert (items.vectors.shape, items.has_vector.tolist()) == ((1, 0), [False])
+    assert items.slots.tolist() == [NO_SLOT]
 
 
 def test_compared_vectors_are_the_newest_reads_hides_and_searches() -> None:
@@ -105,14 +105,16 @@ def test_compared_vectors_are_the_newest_reads_hides_and_searches() -> None:
         log.event(Action.HIDE, "u", f"i{k}", T0 + (100 + k) * SECOND)
     search = log.event(Action.SEARCH, "u", "", T0)
     log.query_vector(search, unit_vector(999), T0)
-    compared = raw_of(log, rows(0)).compared
+    raw = raw_of(log, rows(0))
+    compared = raw.compared
     reads = [k for k in range(n - SIMILARITY_HISTORY, n) if k % 7]
     hides = [k for k in range(3, NEGATIVE_HISTORY + 3) if k % 7]
     assert compared.kinds.tolist() == [POSITIVE] * len(reads) + [NEGATIVE] * len(hides) + [QUERY]
     expected = [unit_vector(k) for k in (*reads, *hides, 999)]
-    assert (compared.vectors == np.stack(expected)).all()
-    assert len(raw_of(log, rows(0), space="another").compared.times) == 0
-    assert len(raw_of(log, rows(0), space="").compared.times) == 0
+    assert (raw.vectors_at(compared.slots[:-1]) == np.stack(expected[:-1])).all()
+    assert (compared.queries == expected[-1]).all() and compared.slots[-1] == NO_SLOT
+    assert len(raw_of(log, rows(0), space="another").compared.kinds) == 0
+    assert len(raw_of(log, rows(0), space="").compared.kinds) == 0
 
 
 def test_follows_match_author_category_and_source() -> None:

@@ -92,6 +92,15 @@ def test_nearest_equals_products_and_a_full_sort(v: int, m: int, k: int, half: b
     assert found[0].tolist() == best + [-1] * (k - len(best))
 
 
+@given(st.integers(0, 9), st.integers(1, 40), st.integers(0, 99))
+def test_vectors_at_places_are_unpacked_exactly(n: int, d: int, seed: int) -> None:
+    rng = np.random.default_rng([n, d, seed])
+    table, places = rng.standard_normal((5, d)).astype(np.float16), rng.integers(-1, 5, n).astype(np.int32)
+    expected = np.array([np.zeros(d) if place < 0 else table[place] for place in places], np.float32).reshape(n, d)
+    for each in (kernels.unpacked, reference.unpacked):
+        assert each(table, places).tobytes() == expected.tobytes()
+
+
 @given(st.integers(0, 30), st.integers(1, 70), st.integers(0, 99))
 def test_values_are_raised_to_the_products_with_a_vector_of_the_table(n: int, d: int, seed: int) -> None:
     rng = np.random.default_rng([n, d, seed])

@@ -98,7 +98,7 @@ def test_an_impression_sees_only_vectors_of_earlier_nights(open_stream: Callable
     compared = 0
     for impression, raw in zip(impressions, replay_impressions(period.facts, impressions, 0, "reads"), strict=True):
         before = [night for night in nights if night < impression.time]
-        for row, values in zip(raw.items.rows.tolist(), raw.items.vectors, strict=True):
+        for row, values in zip(raw.items.rows.tolist(), raw.vectors_at(raw.items.slots), strict=True):
             newest = [by_night[night][row] for night in before if row in by_night[night]]
             expected = newest[-1] if newest else np.zeros_like(values)
             assert np.array_equal(values, expected)
