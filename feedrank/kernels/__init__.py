@@ -8,31 +8,26 @@ features, indices or models.
 from feedrank.kernels.binding import (
     COMPILED,
     INSTRUCTIONS,
-    Tier,
     among,
-    counted,
-    decayed,
     distinct,
     foremost,
     greatest,
-    looked_up,
     matched,
     native,
     nearest,
-    paired,
     places_by_size,
     positions,
     products,
     raised,
-    rows_of,
     standard_scores,
     summaries,
     summed,
-    taken,
     unpacked,
     ward,
 )
 from feedrank.kernels.forest import Forest
+from feedrank.kernels.lookups import counted, decayed, looked_up, paired, rows_of, taken
+from feedrank.kernels.reference import Tier
 
 __all__ = [
     "COMPILED",
