@@ -232,11 +232,11 @@ def profile(history: History, space: str) -> Profile:
 
 def _unretracted(column: Column) -> Column:
     """Without retractions and the earlier actions they take back."""
+    if not len(column) or column.actions.max() < min(_RETRACTS):
+        return column
     retracting = np.zeros(len(column), np.bool_)
     for action in _RETRACTS:
         retracting |= column.actions == action
-    if not retracting.any():
-        return column
     keep = ~retracting
     for i in np.flatnonzero(retracting).tolist():
         taken_back = _RETRACTS[Action(int(column.actions[i]))]

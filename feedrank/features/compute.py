@@ -29,6 +29,8 @@ def compute(raw: Raw, names: Sequence[str] = NAMES, kept: I64 | None = None) -> 
     if unknown:
         raise InvalidInput(f"no feature is named {unknown[0]!r}; the known ones are in docs/features.md")
     whole = Frame(raw)
+    if kept is not None and len(kept) == whole.n:  # all of them
+        kept = None
     alone = whole if kept is None else Frame(raw.take(kept))
     rows = np.empty((len(names), alone.n), np.float32).T
     for j, name in enumerate(names):

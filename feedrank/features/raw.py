@@ -163,5 +163,6 @@ def _concatenated(arrays: list[AnyArray]) -> AnyArray:
 
 
 def _ends(offsets: Sequence[I64]) -> I64:
-    sizes = np.concatenate([np.diff(o) for o in offsets])
+    parts = np.cumsum([len(o) for o in offsets])
+    sizes = np.delete(np.diff(np.concatenate(offsets)), parts[:-1] - 1)  # without the steps from one part to the next
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])

@@ -1,6 +1,5 @@
 """What the rest of feedrank calls: each kernel's contract, and the choice between the compiled and the NumPy one."""
 
-
 import numpy as np
 
 from feedrank.errors import InvalidInput

@@ -5,6 +5,7 @@
 #include "native.h"
 
 #define SORTED_BY_INSERTION 24
+#define SOUGHT 32 /* others up to which searching a row for each is sooner done than reading the row */
 
 void decayed(const double *sums, int64_t width, const int32_t *rows, int64_t n, const double *shrinks, double faintest,
              double *out) {
@@ -38,8 +39,8 @@ void taken(const char *const *columns, const int64_t *widths, int64_t some, cons
     }
 }
 
-static int64_t first_from(const int64_t *keys, int64_t entries, int64_t key) {
-    int64_t low = 0, high = entries;
+/* Where keys from low on, up to high, are no longer less than `key`. */
+static int64_t first_within(const int64_t *keys, int64_t low, int64_t high, int64_t key) {
     while (low < high) {
         const int64_t middle = low + (high - low) / 2;
         if (keys[middle] < key)
@@ -50,8 +51,32 @@ static int64_t first_from(const int64_t *keys, int64_t entries, int64_t key) {
     return low;
 }
 
+static int64_t first_from(const int64_t *keys, int64_t entries, int64_t key) { return first_within(keys, 0, entries, key); }
+
+/* The same for few others, each sought in its row. */
+static void looked_up_by_search(const pairs_t *tiers, const int32_t *firsts, int64_t k, const int32_t *others, int64_t n,
+                                int64_t oldest, double factor, double *out) {
+    memset(out, 0, (size_t)(k * n) * sizeof(double));
+    for (int t = 0; t < TIERS; t++)
+        for (int64_t a = 0; a < k; a++) {
+            const pairs_t *pairs = tiers + t;
+            const int64_t key = (int64_t)firsts[a] << 32;
+            const int64_t start = first_from(pairs->keys, pairs->entries, key);
+            const int64_t stop = first_within(pairs->keys, start, pairs->entries, key + ((int64_t)1 << 32));
+            for (int64_t i = 0; i < n && start < stop; i++) {
+                const int64_t at = first_within(pairs->keys, start, stop, key | (uint32_t)others[i]);
+                if (at < stop && pairs->keys[at] == (key | (uint32_t)others[i]))
+                    out[i * k + a] = pairs->touched[at] < oldest ? 0.0 : pairs->weights[at] * factor;
+            }
+        }
+}
+
 int looked_up(const pairs_t *tiers, const int32_t *firsts, int64_t k, const int32_t *others, int64_t n, int64_t oldest,
               double factor, double *out) {
+    if (n <= SOUGHT) {
+        looked_up_by_search(tiers, firsts, k, others, n, oldest, factor, out);
+        return 0;
+    }
     int bits = 4;
     while (((int64_t)1 << bits) < 2 * n) bits++;
     const uint32_t mask = ((uint32_t)1 << bits) - 1;

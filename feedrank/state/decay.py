@@ -52,10 +52,10 @@ def shrink(now: Micros, landmark: Micros, half_life: Micros) -> float:
 @lru_cache(maxsize=16)  # a request reads several tables at one instant
 def shrinks(now: Micros, landmarks: tuple[Micros, ...], half_lives: tuple[Micros, ...], kinds: int) -> F64:
     """`shrink` for each of `half_lives` against its landmark, all of them once for each kind: (kinds * half-lives,)."""
-    parts = [divmod(now - landmark, half_life) for landmark, half_life in zip(landmarks, half_lives, strict=True)]
-    fractions = np.exp2(np.array([-rest / half_life for (_, rest), half_life in zip(parts, half_lives, strict=True)]))
-    exponents = np.array([min(max(-whole, -5000), 1000) for whole, _ in parts], np.int32)
-    factors = np.concatenate([np.ldexp(fractions, exponents)] * kinds)
+    spans = np.array(half_lives)
+    whole, rest = np.divmod(now - np.array(landmarks), spans)
+    exponents = np.minimum(np.maximum(-whole, -5000), 1000).astype(np.int32)
+    factors = np.concatenate([np.ldexp(np.exp2(-rest / spans), exponents)] * kinds)
     factors.flags.writeable = False  # it is lent to every caller
     return factors
 

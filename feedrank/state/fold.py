@@ -21,6 +21,7 @@ CO_HALF_LIFE = 3 * DAY  # what is read together changes with the news, within da
 REGION_HALF_LIFE = 1 * DAY
 KEEP_HALF_LIVES = 40  # 2^-40 is below the 1e-9 to which merged folds agree
 MAX_DWELL_S = 600.0  # longer means a forgotten tab
+FEW = 64  # rows of which all counters are read sooner than two alone
 FLUSH_AT = 65_536  # gathered amounts: enough to spread NumPy's overhead, and a bound on memory
 
 _LIKES = {Action.LIKE: 1.0, Action.SAVE: 1.0, Action.SHARE: 1.0, Action.UNLIKE: -1.0, Action.UNSAVE: -1.0}
@@ -47,6 +48,9 @@ class State:
     def engagements(self, rows: I32, now: Micros) -> F64:
         """Decayed clicks and reads of items over the longest half-life, (n,)."""
         longest = len(self.items.half_lives) - 1
+        if len(rows) <= FEW:
+            counts = self.items.read(rows, now)
+            return counts[:, Count.CLICKS, longest] + counts[:, Count.READS, longest]
         clicks = self.items.column(rows, Count.CLICKS, longest, now)
         return clicks + self.items.column(rows, Count.READS, longest, now)
 

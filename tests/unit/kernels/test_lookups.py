@@ -76,7 +76,7 @@ def test_entries_of_columns_of_any_width_are_taken(rows: list[int]) -> None:
         assert found.dtype == column.dtype and (found == column[rows]).all()
 
 
-@given(st.lists(st.integers(0, 60), max_size=3), st.integers(0, 5), st.integers(0, 20), st.integers(0, 99))
+@given(st.lists(st.integers(0, 60), max_size=3), st.integers(0, 5), st.integers(0, 70), st.integers(0, 99))
 def test_pairs_are_looked_up_in_the_last_tier_that_has_them(sizes: list[int], k: int, n: int, seed: int) -> None:
     rng = np.random.default_rng([k, n, seed])
     tiers = tiers_of(sizes, rng)
