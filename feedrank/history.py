@@ -32,6 +32,7 @@ class Column:
     actions: I32
     values: F32
     sessions: I64
+    places: I32  # in the record, 1 for its first item
 
     def __len__(self) -> int:
         return len(self.times)
@@ -47,13 +48,14 @@ class Column:
             self.actions[part],
             self.values[part],
             self.sessions[part],
+            self.places[part],
         )
 
 
 def _empty_column() -> Column:
     i64 = np.empty(0, np.int64)
     i32 = np.empty(0, np.int32)
-    return Column(i64, i64, i32, i32, np.empty(0, np.float32), i64)
+    return Column(i64, i64, i32, i32, np.empty(0, np.float32), i64, i32)
 
 
 _EMPTY = _empty_column()
@@ -87,6 +89,7 @@ class Profile:
     viewed_rows: I32  # (v,)
     viewed_times: I64  # (v,)
     viewed_sessions: I64  # (v,)
+    viewed_places: I32  # (v,) in what was shown together, 1 at the top
     hidden_rows: I32  # (x,)
     hidden_times: I64  # (x,)
     follows: tuple[str, ...]  # targets, oldest first
@@ -190,6 +193,7 @@ def _extend(column: Column, records: list[UserRecord], kept: int | None) -> Colu
     if kept is not None:
         order = order[-kept:]
     new_rows = np.fromiter(chain.from_iterable(rows), np.int32, int(sizes.sum()))
+    new_places = 1 + np.arange(len(new_rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return Column(
         all_times[order],
         all_offsets[order],
@@ -197,6 +201,7 @@ def _extend(column: Column, records: list[UserRecord], kept: int | None) -> Colu
         joined(column.actions, actions)[order],
         joined(column.values, values)[order],
         joined(column.sessions, sessions)[order],
+        np.concatenate([column.places, new_places.astype(np.int32)])[order],
     )
 
 
@@ -207,7 +212,7 @@ def profile(history: History, space: str) -> Profile:
     if len(engagements) and len(history.dwells):
         dwell = _dwell_of(engagements, history.dwells)
     engagements_of = (engagements.rows, engagements.actions, engagements.times, engagements.sessions, dwell)
-    views_of = (history.views.rows, history.views.times, history.views.sessions)
+    views_of = (history.views.rows, history.views.times, history.views.sessions, history.views.places)
     if not (history.states or history.searches):
         rows, times = _EMPTY.rows, _EMPTY.times
         return Profile(*engagements_of, *views_of, rows, times, (), times, _NO_VECTORS, times)
@@ -248,6 +253,7 @@ def _unretracted(column: Column) -> Column:
         column.actions[keep],
         column.values[keep],
         column.sessions[keep],
+        column.places[keep],
     )
 
 

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 HALF_LIVES_H: tuple[int, ...] = (1, 6, 24, 168)  # breaking news, a day part, a day, a week
 
 ENGAGEMENTS_KEPT = 200
-VIEWS_KEPT = 500  # item views, not view events
+VIEWS_KEPT = 1_000  # item views, not view events: fifty feeds, for a heavy reader two or three days
 VIEWS_KEPT_DAYS = 7
 SEARCHES_KEPT = 20
 DWELLS_KEPT = 200

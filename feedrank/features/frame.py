@@ -15,6 +15,7 @@ from feedrank.state import CODED
 from feedrank.types import F64, HOUR, I32, I64, AnyArray
 
 ROW = "row"  # the kind of entries that are of the candidate itself
+STORY = "story"  # ... of its story, known of the history alone
 
 
 class Frame:
@@ -57,7 +58,8 @@ class Frame:
     def history(self) -> "Entries":
         """What the users engaged with."""
         history = self.raw.history
-        return Entries(self.raw, self.request, history.rows, history.codes, history.times, self.raw.history_offsets)
+        owners, offsets = self.request, self.raw.history_offsets
+        return Entries(self.raw, owners, history.rows, history.codes, history.times, offsets, history.stories)
 
     @cached_property
     def views(self) -> "Entries":
@@ -88,13 +90,16 @@ class Frame:
 class Entries:
     """What the batch's users did, one entry an item and time (e,), and which entries are of a candidate's kind.
 
-    A kind is the item itself ("row") or one of its codes ("category", "author" ...). `asking` is the request of each
-    candidate. (It does not hold the frame that holds it: such a pair would live on until a collection.)
+    A kind is the item itself ("row"), its story ("story") or one of its codes ("category", "author" ...). `asking` is
+    the request of each candidate. (This does not hold the frame that holds it: such a pair would live on until a
+    collection.)
     """
 
-    def __init__(self, raw: Raw, asking: I64, rows: I32, codes: I32, times: I64, offsets: I64) -> None:
+    def __init__(
+        self, raw: Raw, asking: I64, rows: I32, codes: I32, times: I64, offsets: I64, stories: I32 | None = None
+    ) -> None:
         self._now, self._items, self._asking = raw.requests.now, raw.items, asking
-        self._rows, self._codes, self.times = rows, codes, times
+        self._rows, self._codes, self.times, self._stories = rows, codes, times, stories
         self.request: I64 = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))  # of each entry
         self._matched: dict[str, tuple[I64, I64, int]] = {}
 
@@ -126,8 +131,12 @@ class Entries:
     def _groups(self, kind: str) -> tuple[I64, I64, int]:
         if kind not in self._matched:
             items = self._items
-            keys = self._rows if kind == ROW else self.codes(kind)
-            wanted = items.rows if kind == ROW else items.codes[:, CODED.index(kind)]
+            if kind == ROW:
+                keys, wanted = self._rows, items.rows
+            elif kind == STORY and self._stories is not None:
+                keys, wanted = self._stories, items.story
+            else:
+                keys, wanted = self.codes(kind), items.codes[:, CODED.index(kind)]
             self._matched[kind] = matched(_joint(self.request, keys), _joint(self._asking, wanted))
         return self._matched[kind]
 

@@ -12,6 +12,7 @@ from feedrank.features.raw import (
     DEVICES,
     NEGATIVE,
     NEGATIVE_HISTORY,
+    NO_STORY,
     POSITIVE,
     QUERY,
     SIMILARITY_HISTORY,
@@ -53,6 +54,7 @@ def gather(state: State, candidates: I32, profile: Profile, context: Context, no
         profile.engaged_sessions,
         profile.engaged_dwell_s,
         _codes(state, profile.engaged_rows),
+        _stories(state, profile.engaged_rows),
     )
     items = _items(state, candidates, profile, context, now, space, recent)
     table = state.vectors.get(space)
@@ -60,7 +62,13 @@ def gather(state: State, candidates: I32, profile: Profile, context: Context, no
     # Whether the store still has older views is no business of a feature.
     start = int(np.searchsorted(profile.viewed_times, now - VIEWS_KEPT_DAYS * DAY))
     viewed = profile.viewed_rows[start:]
-    views = ViewColumns(viewed, profile.viewed_times[start:], profile.viewed_sessions[start:], _codes(state, viewed))
+    views = ViewColumns(
+        viewed,
+        profile.viewed_times[start:],
+        profile.viewed_sessions[start:],
+        profile.viewed_places[start:],
+        _codes(state, viewed),
+    )
     requests = _request(state, profile, context, now, recent)
     return Raw(
         *(items, history, views, compared, requests),
@@ -78,6 +86,13 @@ def _codes(state: State, rows: I32) -> I32:
     if known.all():
         return state.catalog.codes[rows]
     return state.catalog.codes[np.where(known, rows, 0)] * known[:, None].astype(np.int32)
+
+
+def _stories(state: State, rows: I32) -> I32:
+    """Stories of rows, (n,), likewise; NO_STORY instead of 0."""
+    known = rows < state.catalog.rows
+    stories: I32 = state.catalog.columns["story"][np.where(known, rows, 0)]
+    return np.where(known, stories, np.int32(NO_STORY))
 
 
 def _newest_distinct(rows: I32) -> I32:

@@ -17,6 +17,8 @@ SIMILARITY_HISTORY = 50  # newest engagements whose vectors candidates are compa
 NEGATIVE_HISTORY = 20  # newest hidden items likewise
 CO_HISTORY = 20  # newest distinct engaged items whose co-engagement counts
 
+NO_STORY = -1  # of an item that is not known yet
+
 DEVICES = ("", "desktop", "mobile", "tablet", "tv")
 
 
@@ -56,6 +58,7 @@ class HistoryColumns:
     sessions: I64
     dwell_s: F32
     codes: I32  # (h, len(CODED))
+    stories: I32  # (h,) as of items, NO_STORY where the item is not known yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class ViewColumns:
     rows: I32
     times: I64
     sessions: I64
+    places: I32  # in what was shown together, 1 at the top
     codes: I32  # (v, len(CODED))
 
 

@@ -8,8 +8,8 @@ from feedrank.features.definitions import (
     exposure,
     freshness,
     in_slate,
-    lift,
     popularity,
+    response,
     seen,
     similarity,
 )
@@ -19,7 +19,7 @@ FEATURES: tuple[Feature, ...] = (
     *exposure.FEATURES,
     *freshness.FEATURES,
     *affinity.FEATURES,
-    *lift.FEATURES,
+    *response.FEATURES,
     *co_engagement.FEATURES,
     *seen.FEATURES,
     *similarity.FEATURES,

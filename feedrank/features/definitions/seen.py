@@ -3,7 +3,7 @@
 import numpy as np
 
 from feedrank.features.definition import Feature
-from feedrank.features.frame import ROW, Frame
+from feedrank.features.frame import ROW, STORY, Frame
 from feedrank.settings import ENGAGEMENTS_KEPT, VIEWS_KEPT, VIEWS_KEPT_DAYS
 from feedrank.types import F64
 
@@ -54,6 +54,11 @@ def _reads(frame: Frame) -> F64:
     return frame.history.weight(ROW, np.ones(len(frame.history.times)))
 
 
+def _story_reads(frame: Frame) -> F64:
+    """Times the user engaged with the story of each candidate, in whatever telling, (n,)."""
+    return frame.history.weight(STORY, np.ones(len(frame.history.times)))
+
+
 def _hours_since_read(frame: Frame) -> F64:
     return frame.hours_since(frame.history.newest(ROW))
 
@@ -69,5 +74,6 @@ FEATURES: tuple[Feature, ...] = (
         "views_since_read", "seen", "times shown since the user last engaged", _views_since_read, (*READS, *_HISTORY)
     ),
     Feature("reads_by_user", "seen", "times this user engaged with it", _reads, _HISTORY),
+    Feature("story_reads", "seen", "times this user engaged with its story, in any telling", _story_reads, _HISTORY),
     Feature("read_hours", "seen", "hours since this user engaged with it", _hours_since_read, _HISTORY),
 )

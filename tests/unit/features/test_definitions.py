@@ -14,7 +14,7 @@ from feedrank.features.frame import Frame
 from feedrank.features.raw import CO_HISTORY, NEGATIVE, POSITIVE, QUERY
 from feedrank.history import NO_HISTORY, Profile, apply, profile
 from feedrank.settings import HALF_LIVES_H
-from feedrank.state import Count, State
+from feedrank.state import CODED, Count, State
 from feedrank.state import apply as fold
 from feedrank.types import F32, F64, HOUR, I32, MINUTE, SECOND, Action, AnyArray, Context, Micros
 from tests.strategies import T0, FactLog, long_log, records_of, unit_vector
@@ -171,35 +171,93 @@ def test_freshness_counts_from_publication_else_from_first_sight() -> None:
     assert column(raw, "body_chars") == about([3, 0, math.nan, 0])
 
 
-def test_lift_compares_readiness_for_a_kind_with_readiness_for_anything() -> None:
+def test_response_compares_readiness_for_a_kind_with_readiness_for_anything() -> None:
     log = FactLog()
     for item, category in (("a", "sports"), ("b", "sports"), ("c", "politics"), ("d", "")):
-        log.upsert(item, T0, category=category)
+        log.upsert(item, T0, category=category, subcategory=category and f"{category}/x")
     for hour, item in enumerate(("a", "a", "b", "c", "d"), 1):
         log.event(Action.VIEW, "u", item, T0 + hour * HOUR)
     log.event(Action.CLICK, "u", "a", T0 + 6 * HOUR)
     log.event(Action.CLICK, "u", "e", T0 + 7 * HOUR)  # never shown: no sign of readiness
     log.event(Action.VIEW, "v", "c", T0 + 7 * HOUR)  # someone else's
     log.upsert("f", T0, category="culture")
-    raw = raw_of(log, rows(0, 1, 2, 3, 5))
+    log.upsert("g", T0, category="sports", subcategory="sports/y")
+    raw = raw_of(log, rows(0, 1, 2, 3, 5, 6))
     usual = (2 + 0.05 * 20) / (5 + 20)  # both views of a, of five
-    sports, politics = (2 + 20 * usual) / (3 + 20) / usual, (0 + 20 * usual) / (1 + 20) / usual
-    assert column(raw, "category_lift") == about([sports, sports, politics, math.nan, 1])
-    assert column(raw_of(log, rows(0), user="nobody"), "category_lift") == about([1])
+    sports, politics = (2 + 10 * usual) / (3 + 10) / usual, (0 + 10 * usual) / (1 + 10) / usual
+    assert column(raw, "category_response") == about([sports, sports, politics, math.nan, 1, sports])
+    within = [(2 + 10 * usual * sports) / (3 + 10) / usual, (0 + 10 * usual * politics) / (1 + 10) / usual]
+    # A subcategory nothing was shown of is liked as its category is.
+    expected = [within[0], within[0], within[1], math.nan, math.nan, sports]
+    assert column(raw, "subcategory_response") == about(expected)
+    assert column(raw_of(log, rows(0), user="nobody"), "category_response") == about([1])
 
 
-def test_lift_of_a_brute_force(busy: Raw) -> None:
+def test_response_counts_a_view_as_its_place_is_examined() -> None:
+    log = FactLog()
+    for item, category in (("a", "sports"), ("b", "politics"), ("c", "culture")):
+        log.upsert(item, T0, category=category)
+    log.event(Action.VIEW, "u", ("a", "b", "c"), T0 + HOUR)
+    log.event(Action.CLICK, "u", "c", T0 + 2 * HOUR)
+    raw = raw_of(log, rows(0, 1, 2))
+    assert raw.views.places.tolist() == [1, 2, 3]
+    places = [1, 2**-0.6, 3**-0.6]
+    usual = (1 + 0.05 * 20) / (sum(places) + 20)
+    expected = [(read + 10 * usual) / (p + 10) / usual for read, p in zip((0, 0, 1), places, strict=True)]
+    assert column(raw, "category_response") == about(expected)
+
+
+def test_response_counts_a_read_by_its_dwell() -> None:
+    log = FactLog()
+    for item, category in (("a", "sports"), ("b", "politics"), ("c", "culture"), ("d", "style")):
+        log.upsert(item, T0, category=category)
+        log.event(Action.VIEW, "u", item, T0 + HOUR)
+    for item, dwell_s in (("a", 15.0), ("b", 900.0), ("c", None)):
+        log.event(Action.CLICK, "u", item, T0 + 2 * HOUR)
+        if dwell_s is not None:
+            log.event(Action.DWELL, "u", item, T0 + 2 * HOUR + MINUTE, value=dwell_s)
+    log.event(Action.LIKE, "u", "a", T0 + 3 * HOUR)  # a like says no less than a usual read
+    usual = (1 + 4 + 1 + 0.05 * 20) / (4 + 20)
+    expected = [(read + 10 * usual) / (1 + 10) / usual for read in (1, 4, 1, 0)]
+    assert column(raw_of(log, rows(0, 1, 2, 3)), "category_response") == about(expected)
+
+
+def test_response_of_a_brute_force(busy: Raw) -> None:
     views = replace(busy.views, rows=np.where(np.arange(len(busy.views.rows)) % 3 == 0, 999, busy.views.rows))
-    busy, read = replace(busy, views=views), set(busy.history.rows.tolist())
-    hits = [row in read for row in views.rows.tolist()]
+    busy = replace(busy, views=views)
+    read: dict[int, float] = {}
+    for row, dwell_s in zip(busy.history.rows.tolist(), busy.history.dwell_s.tolist(), strict=True):
+        read[row] = max(read.get(row, 0.0), 1.0 if math.isnan(dwell_s) else min(dwell_s, 120.0) / 30.0)
+    hits = [read.get(row, 0.0) for row in views.rows.tolist()]
     assert any(hits) and not all(hits)
-    usual = (sum(hits) + 1) / (len(hits) + 20)
-    for k, name in enumerate(("category", "subcategory", "author", "source")):
-        expected = []
-        for code in busy.items.codes[:, k].tolist():
-            mine = [hit for hit, other in zip(hits, views.codes[:, k].tolist(), strict=True) if other == code]
-            expected.append((sum(mine) + 20 * usual) / (len(mine) + 20) / usual if code > 0 else math.nan)
-        assert column(busy, f"{name}_lift") == about(expected)
+    examined = [place**-0.6 for place in views.places.tolist()]
+    usual = (sum(hits) + 1) / (sum(examined) + 20)
+    found: dict[str, list[float]] = {}
+    for name, above, prior in (
+        ("category", "", 10.0),
+        ("subcategory", "category", 10.0),
+        ("source", "", 10.0),
+        ("author", "source", 5.0),
+    ):
+        k = CODED.index(name)
+        found[name] = []
+        for i, code in enumerate(busy.items.codes[:, k].tolist()):
+            mine = [(h, e) for h, e, c in zip(hits, examined, views.codes[:, k].tolist(), strict=True) if c == code]
+            expected = found[above][i] if above and not math.isnan(found[above][i]) else 1.0
+            reads, views_of = sum(h for h, _ in mine), sum(e for _, e in mine)
+            rate = (reads + prior * usual * expected) / (views_of + prior)
+            found[name].append(rate / usual if code > 0 else math.nan)
+        assert column(busy, f"{name}_response") == about(found[name])
+
+
+def test_story_reads_count_every_telling() -> None:
+    log = FactLog()
+    for item in ("a", "b", "c"):
+        log.upsert(item, T0)
+    log.vector("b", unit_vector(1), T0, story="a")
+    log.event(Action.CLICK, "u", "a", T0 + HOUR)
+    log.event(Action.LIKE, "u", "b", T0 + 2 * HOUR)
+    assert column(raw_of(log, rows(0, 1, 2)), "story_reads") == about([2, 2, 0])
 
 
 def test_affinity_is_the_share_of_decayed_dwell_weighted_reading() -> None:
