@@ -40,7 +40,18 @@ from feedrank.types import HOUR, I64, Event, Item, Micros, WriteResult
 
 MODEL = "nightly"
 # Learnt from what was shown alone: see docs/adr/0018-nights-learn-from-what-was-shown.md.
-NIGHTLY = FitParams(objective="binary", learning_rate=0.06, lambda_l2=50.0, max_rounds=200, patience=20, num_threads=1)
+NIGHTLY = FitParams(
+    objective="binary",
+    learning_rate=0.06,
+    num_leaves=5,
+    min_data_in_leaf=100,
+    lambda_l2=50.0,
+    feature_fraction=0.3,
+    place_decay=0.6,
+    max_rounds=200,
+    patience=20,
+    num_threads=1,
+)
 EMBEDDED_AT_ONCE = 64
 READ = 5_000  # records read from the log at a time
 SLATES = 200  # written at a time

@@ -44,6 +44,7 @@ class Dataset:
     request_ids: tuple[str, ...]
     user_ids: tuple[str, ...]
     grades: Labels  # (n,) Grade
+    places: I32 | None = None  # (n,) in the slate, 1 at the top, 0 where not known; None: known of none
 
     def __len__(self) -> int:
         return len(self.times)
@@ -79,7 +80,12 @@ class Dataset:
             tuple(self.request_ids[i] for i in chosen),
             tuple(self.user_ids[i] for i in chosen),
             self.grades[keep],
+            None if self.places is None else self.places[keep],
         )
+
+    def known_places(self) -> I32:
+        """`places`, (n,), with 0 throughout where they are known of none."""
+        return np.zeros(len(self.labels), np.int32) if self.places is None else self.places
 
     def of(self, form: Form) -> "Dataset":
         """The impressions in one form."""
@@ -115,6 +121,7 @@ def joined(parts: Sequence[Dataset]) -> Dataset:
         tuple(name for part in parts for name in part.request_ids),
         tuple(name for part in parts for name in part.user_ids),
         np.concatenate([part.grades for part in parts]),
+        np.concatenate([part.known_places() for part in parts]),
     )
 
 
@@ -256,4 +263,9 @@ def _assembled(parts: Sequence[tuple[Sequence[Example], F32]], features: tuple[s
         tuple(e.impression.request_id for e in examples),
         tuple(e.impression.user_id for e in examples),
         np.concatenate([nothing.astype(np.int8), *(e.grades for e in examples)]),
+        np.concatenate([nothing, *(_places(e) for e in examples)]),
     )
+
+
+def _places(example: Example) -> I32:
+    return np.zeros(len(example.kept), np.int32) if example.places is None else example.places

@@ -58,6 +58,9 @@ class FitParams:
     # LightGBM's default divides each pair's lambda by how far apart its scores are, which weighs most what is hard to
     # tell apart: impressions with an outdated log, where it fits noise. Left out, nothing else loses measurably.
     normalized: bool = False
+    # binary: P(examined) is taken to fall as place ** -decay, so that a click far down says more than one on top. Only
+    # served slates know places; 0 takes no notice of them.
+    place_decay: float = 0.0
     averaged: bool = True  # lambdarank: of two rankers, one of either kind, which err differently; half the trees each
     truncation_level: int = 30  # pairs with a place among the first 30: the slates of a news page
     max_rounds: int = 600
@@ -74,6 +77,8 @@ class FitParams:
             raise InvalidInput(f"gains {self.gains} are not {len(Grade)} numbers from 0 on that never fall, but rise")
         if self.objective not in OBJECTIVES:
             raise InvalidInput(f"objective {self.objective!r} is not one of {', '.join(OBJECTIVES)}")
+        if self.place_decay < 0.0 or (self.place_decay and self.objective != "binary"):
+            raise InvalidInput(f"place_decay {self.place_decay} must be 0, or above it with the objective binary")
 
     def members(self) -> "tuple[FitParams, ...]":
         """How each ranker of the model is fitted, itself alone unless rankers are averaged."""
@@ -123,7 +128,7 @@ class Fitted:
     rounds: int  # trees of each ranker that is averaged
     selection: Metrics | None  # on the last part, by a model fitted to the part before it; None if that was too small
     calibration: Calibration | None  # of that model's margins on that part
-    impressions: int  # with both labels
+    impressions: int  # learnt from: with both labels, or for binary all
     rows: int  # of all their forms
 
 
@@ -140,6 +145,8 @@ def fit(
     params = params or FitParams()
     usable = dataset.take(with_both_labels(dataset))
     check_learnable(dataset, usable)
+    if params.objective == "binary":  # a slate nothing was clicked of holds no pair, but says what is left unread
+        usable = dataset
     early, late = split(usable, params.selection_share)
     judged = judgeable(late)
     rounds, selection, calibration = params.default_rounds, None, None
@@ -235,8 +242,27 @@ def _calibrated(booster: lightgbm.Booster, late: Dataset, features: Sequence[str
 def _lightgbm_dataset(dataset: Dataset, features: Sequence[str], params: FitParams) -> lightgbm.Dataset:
     labels = dataset.grades if params.objective == "lambdarank" else dataset.labels
     return lightgbm.Dataset(
-        dataset.columns(features), labels, group=np.diff(dataset.offsets), feature_name=list(features)
+        dataset.columns(features),
+        labels,
+        group=np.diff(dataset.offsets),
+        init_score=examined_log_odds(dataset, params.place_decay) if params.place_decay else None,
+        feature_name=list(features),
     )
+
+
+def examined_log_odds(dataset: Dataset, decay: float) -> F64:
+    """What a row's place says of its click before anything is known of its item, log-odds (n,): trees add to it.
+
+    The click rate times place ** -decay, over its mean, of which log-odds take the logarithm, as clicks are rare (the
+    position-based model of Craswell et al., WSDM 2008). A row whose place is not known has the click rate itself.
+    """
+    rate = (np.count_nonzero(dataset.labels) + 1.0) / (len(dataset.labels) + 2.0)  # never 0 or 1
+    places = dataset.known_places()
+    known = places > 0
+    log_place = np.log(np.maximum(places, 1).astype(np.float64))
+    usual = log_place[known].mean() if known.any() else 0.0
+    odds: F64 = np.log(rate / (1.0 - rate)) - decay * np.where(known, log_place - usual, 0.0)
+    return odds
 
 
 def select(

@@ -34,6 +34,7 @@ class Example:
     seen: Bools  # (k,) False for candidates that were sampled from the unshown: negatives to train on, not to judge by
     grades: Labels  # (k,) Grade
     slate: log.Slate | None = None  # as served; None for an imported impression
+    places: I32 | None = None  # (k,) in the slate, 1 at the top, 0 for what was not shown; None where not known
 
 
 def imported_examples(facts: Sequence[Fact], answers: Answers, start: Micros, until: Micros) -> list[Example]:
@@ -79,6 +80,7 @@ def slate_examples(slates: Iterable[StoredSlate], answers: Answers, served_count
             raise StoreError(f"slate {stored.request_id!r} does not parse: the data directory is damaged") from error
         candidates = slate.candidate_rows
         shown = {candidates[i]: i for i in slate.shown}
+        place_of = {i: place for place, i in enumerate(slate.shown, 1)}
         clicked = answers.clicked(stored.user_id, stored.request_id)
         viewed = answers.viewed(stored.user_id, stored.request_id)
         seen = [i for row, i in shown.items() if served_counts_as_seen or row in viewed or row in clicked]
@@ -88,7 +90,8 @@ def slate_examples(slates: Iterable[StoredSlate], answers: Answers, served_count
         labels = np.array([CLICKED if candidates[i] in clicked else 0 for i in kept.tolist()], np.int8)
         graded = answers.grades(stored.user_id, slate.now_us, [candidates[i] for i in seen], clicked)
         grades = np.array([*graded, *(Grade.SEEN for _ in slate.sampled)], np.int8)
-        yield Example(_impression(slate, stored), kept, labels, np.arange(len(kept)) < len(seen), grades, slate)
+        places = np.array([*(place_of[i] for i in seen), *(0 for _ in slate.sampled)], np.int32)
+        yield Example(_impression(slate, stored), kept, labels, np.arange(len(kept)) < len(seen), grades, slate, places)
 
 
 def _impression(slate: log.Slate, stored: StoredSlate) -> Impression:

@@ -1,5 +1,6 @@
 """Fitting: it finds an order that is there, the same one every time, and says what is missing where there is none."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import LightGBMScorer
 from feedrank.training.dataset import Dataset
-from feedrank.training.fit import FitParams, fit, threads_for, train_booster
+from feedrank.training.fit import FitParams, examined_log_odds, fit, threads_for, train_booster
 from feedrank.training.forms import Form
 from feedrank.training.judge import margins
 from feedrank.training.metrics import evaluate
@@ -65,6 +66,54 @@ def test_the_average_is_of_both_kinds_and_has_the_trees_of_both() -> None:
     plain, normalized = (np.asarray(each.predict(rows, raw_score=True)) for each in single)
     assert not np.array_equal(plain, normalized)
     assert both.predict(rows, raw_score=True) == pytest.approx(plain + normalized, abs=1e-12)
+
+
+def test_places_are_examined_by_a_power_law_around_the_click_rate() -> None:
+    data = replace(dataset(2, size=3), places=np.array([1, 2, 4, 1, 0, 2], np.int32))
+    rate = (2 + 1) / (6 + 2)
+    usual = math.log(1 * 2 * 4 * 1 * 2) / 5
+    expected = [
+        math.log(rate / (1 - rate)) - 0.5 * (math.log(place) - usual if place else 0.0) for place in (1, 2, 4, 1, 0, 2)
+    ]
+    assert examined_log_odds(data, 0.5) == pytest.approx(expected)
+
+
+def test_binary_tells_worth_from_place() -> None:
+    """Half of the items are always put on top, where all are clicked more: they are no better for it."""
+    rng = np.random.default_rng(3)
+    impressions, size = 1_500, 10
+    places = np.tile(np.arange(1, size + 1, dtype=np.int32), impressions)
+    favoured = (places <= 5).astype(np.float32)
+    good = rng.integers(0, 2, len(places)).astype(np.float32)
+    clicked = rng.random(len(places)) < places**-1.0 * (0.1 + 0.4 * good)
+    data = replace(
+        dataset(impressions, size),
+        rows=np.stack([good, favoured], axis=1),
+        features=("good", "favoured"),
+        labels=clicked.astype(np.int8),
+        places=places,
+    )
+    binary = replace(QUICK, objective="binary", default_rounds=60)
+    gaps = []
+    for decay in (0.0, 1.0):
+        model = train_booster(data, data.features, replace(binary, place_decay=decay), 60)
+        found = np.asarray(model.predict(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), raw_score=True))
+        assert found[1] > found[2] + 1.0, "the good ones are told"
+        gaps.append(float(found[1] - found[0]))
+    assert gaps[0] > 1.0 > 3 * abs(gaps[1])
+
+
+def test_binary_learns_of_slates_nothing_was_clicked_of() -> None:
+    data = dataset(400)
+    left = replace(data, labels=np.where(np.arange(len(data.labels)) < 600, 0, data.labels).astype(np.int8))
+    assert fit(left, ("good",), replace(QUICK, objective="binary")).impressions == 400
+    assert fit(left, ("good",), QUICK).impressions == 300
+
+
+def test_a_decay_of_places_is_for_binary() -> None:
+    for params in ({"place_decay": 0.5}, {"objective": "binary", "place_decay": -0.1}):
+        with pytest.raises(InvalidInput, match="place_decay"):
+            FitParams(**params)  # type: ignore[arg-type]
 
 
 def test_the_order_that_is_there_is_found() -> None:

@@ -109,6 +109,7 @@ def test_of_a_slate_what_was_seen_and_a_sample_of_the_unshown_are_kept() -> None
     assert example.kept.tolist() == [3, 0, 4]
     assert example.labels.tolist() == [0, 1, 0]
     assert example.seen.tolist() == [True, True, False]
+    assert example.places is not None and example.places.tolist() == [1, 3, 0]
 
 
 def test_a_slate_nobody_reported_on_is_an_example_only_where_served_counts_as_seen() -> None:
