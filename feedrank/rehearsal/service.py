@@ -50,6 +50,7 @@ NIGHTLY = FitParams(
     place_decay=0.6,
     max_rounds=200,
     patience=20,
+    near_best=0.0,
     num_threads=1,
 )
 EMBEDDED_AT_ONCE = 64

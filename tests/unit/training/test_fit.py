@@ -9,7 +9,7 @@ import pytest
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import LightGBMScorer
 from feedrank.training.dataset import Dataset
-from feedrank.training.fit import FitParams, examined_log_odds, fit, threads_for, train_booster
+from feedrank.training.fit import FitParams, examined_log_odds, fit, select, threads_for, train_booster
 from feedrank.training.forms import Form
 from feedrank.training.judge import margins
 from feedrank.training.metrics import evaluate
@@ -149,6 +149,23 @@ def test_trees_are_chosen_on_the_last_part_of_time_alone() -> None:
     assert fitted.selection is not None
     assert fitted.rounds < 10
     assert fitted.selection.auc < 0.5
+
+
+def test_the_fewest_trees_are_taken_that_come_near_the_best() -> None:
+    data = dataset()
+    early, late = data.take(np.arange(800) < 600), data.take(np.arange(800) >= 600)
+    found = {}
+    for allowed in (0.0, 0.001, 0.02, 1.0):
+        params = replace(QUICK, near_best=allowed)
+        rounds, metrics, booster = select(early, late, ("good", "noise"), params, lambda n: None)
+        assert booster.num_trees() == rounds * len(params.members())
+        fitted = margins(late, LightGBMScorer(booster.model_to_string(), ("good", "noise")))
+        assert evaluate(late.labels, fitted, late.offsets).auc == pytest.approx(metrics.auc, abs=1e-4)
+        found[allowed] = rounds, metrics.auc
+    best = found[0.0]
+    assert all(best[1] - allowed <= auc <= best[1] for allowed, (_, auc) in found.items())
+    assert best[0] >= found[0.001][0] >= found[0.02][0] >= found[1.0][0] == 1
+    assert found[0.02][0] < best[0]
 
 
 def test_a_small_data_set_gets_the_default_number_of_trees() -> None:
