@@ -113,7 +113,7 @@ def test_binary_learns_of_slates_nothing_was_clicked_of() -> None:
 def test_a_decay_of_places_is_for_binary() -> None:
     for params in ({"place_decay": 0.5}, {"objective": "binary", "place_decay": -0.1}):
         with pytest.raises(InvalidInput, match="place_decay"):
-            FitParams(**params)  # type: ignore[arg-type]
+            FitParams(**params)
 
 
 def test_the_order_that_is_there_is_found() -> None:
