@@ -58,8 +58,7 @@ class FitParams:
     # LightGBM's default divides each pair's lambda by how far apart its scores are, which weighs most what is hard to
     # tell apart: impressions with an outdated log, where it fits noise. Left out, nothing else loses measurably.
     normalized: bool = False
-    # binary: P(examined) is taken to fall as place ** -decay, so that a click far down says more than one on top. Only
-    # served slates know places; 0 takes no notice of them.
+    # binary: P(examined) is taken to fall as place ** -decay, of served slates, which alone know places.
     place_decay: float = 0.0
     averaged: bool = True  # lambdarank: of two rankers, one of either kind, which err differently; half the trees each
     truncation_level: int = 30  # pairs with a place among the first 30: the slates of a news page
