@@ -22,6 +22,7 @@ from feedrank.training.facts import Progress, no_progress
 from feedrank.training.forms import Form
 from feedrank.training.labels import Grade
 from feedrank.training.metrics import Metrics, evaluate
+from feedrank.training.places import examined_log_odds
 from feedrank.types import F32, F64, Bools
 
 MIN_TO_SELECT = 100  # with fewer impressions the best number of trees is noise
@@ -248,21 +249,6 @@ def _lightgbm_dataset(dataset: Dataset, features: Sequence[str], params: FitPara
         init_score=examined_log_odds(dataset, params.place_decay) if params.place_decay else None,
         feature_name=list(features),
     )
-
-
-def examined_log_odds(dataset: Dataset, decay: float) -> F64:
-    """What a row's place says of its click before anything is known of its item, log-odds (n,): trees add to it.
-
-    The click rate times place ** -decay, over its mean, of which log-odds take the logarithm, as clicks are rare (the
-    position-based model of Craswell et al., WSDM 2008). A row whose place is not known has the click rate itself.
-    """
-    rate = (np.count_nonzero(dataset.labels) + 1.0) / (len(dataset.labels) + 2.0)  # never 0 or 1
-    places = dataset.known_places()
-    known = places > 0
-    log_place = np.log(np.maximum(places, 1).astype(np.float64))
-    usual = log_place[known].mean() if known.any() else 0.0
-    odds: F64 = np.log(rate / (1.0 - rate)) - decay * np.where(known, log_place - usual, 0.0)
-    return odds
 
 
 def select(

@@ -9,10 +9,11 @@ import pytest
 from feedrank.errors import InvalidInput
 from feedrank.pipeline.scorers import LightGBMScorer
 from feedrank.training.dataset import Dataset
-from feedrank.training.fit import FitParams, examined_log_odds, fit, select, threads_for, train_booster
+from feedrank.training.fit import FitParams, fit, select, threads_for, train_booster
 from feedrank.training.forms import Form
 from feedrank.training.judge import margins
 from feedrank.training.metrics import evaluate
+from feedrank.training.places import examined_log_odds
 from tests.grades import plain
 
 QUICK = FitParams(num_threads=1, max_rounds=60, patience=15, default_rounds=20, min_data_in_leaf=10)
