@@ -90,9 +90,10 @@ def _codes(state: State, rows: I32) -> I32:
 
 def _stories(state: State, rows: I32) -> I32:
     """Stories of rows, (n,), likewise; NO_STORY instead of 0."""
-    known = rows < state.catalog.rows
-    stories: I32 = state.catalog.columns["story"][np.where(known, rows, 0)]
-    return np.where(known, stories, np.int32(NO_STORY))
+    known, stories = rows < state.catalog.rows, state.catalog.columns["story"]
+    if known.all():
+        return stories[rows]
+    return np.where(known, stories[np.where(known, rows, 0)], np.int32(NO_STORY))
 
 
 def _newest_distinct(rows: I32) -> I32:
