@@ -56,8 +56,8 @@ def gather(state: State, candidates: I32, profile: Profile, context: Context, no
         _codes(state, profile.engaged_rows),
         _stories(state, profile.engaged_rows),
     )
-    items = _items(state, candidates, profile, context, now, space, recent)
     table = state.vectors.get(space)
+    items = _items(state, candidates, profile, context, now, table, recent)
     compared = _compared(table, profile)
     # Whether the store still has older views is no business of a feature.
     start = int(np.searchsorted(profile.viewed_times, now - VIEWS_KEPT_DAYS * DAY))
@@ -102,7 +102,13 @@ def _newest_distinct(rows: I32) -> I32:
 
 
 def _items(
-    state: State, rows: I32, profile: Profile, context: Context, now: Micros, space: str, recent: I32
+    state: State,
+    rows: I32,
+    profile: Profile,
+    context: Context,
+    now: Micros,
+    table: VectorTable | None,
+    recent: I32,
 ) -> ItemColumns:
     codes, *columns = taken([state.catalog.codes, *(state.catalog.columns[name] for name in _TAKEN)], rows)
     regional = np.zeros(len(rows))
@@ -111,7 +117,6 @@ def _items(
         regional = state.regional.lookup(np.array([region], np.int32), rows, now)[:, 0]
     co_engaged = np.zeros((len(rows), CO_HISTORY))
     co_engaged[:, : len(recent)] = state.co_engaged.lookup(recent, rows, now)
-    table = state.vectors.get(space)
     return ItemColumns(
         rows=rows,
         counts=state.items.read(rows, now),

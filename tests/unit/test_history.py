@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedrank.history import NO_HISTORY, Column, History, Profile, apply, profile
+from feedrank.history import NO_HISTORY, Column, History, Profile, Timeline, apply, profile
 from feedrank.settings import DWELLS_KEPT, ENGAGEMENTS_KEPT, SEARCHES_KEPT, STATES_KEPT, VIEWS_KEPT
 from feedrank.types import HOUR, MINUTE, SECOND, Action
 from feedrank.user_records import LANE_OF_ACTION, Lane, UserRecord
@@ -34,7 +34,7 @@ def user_records(draw: st.DrawFn) -> list[UserRecord]:
     actions = list(Action)
     for offset in range(1, draw(st.sampled_from((0, 5, 60, 900))) + 1):
         action, time = rng.choice(actions), rng.randrange(2_000) * SECOND
-        rows = tuple(rng.randrange(30) for _ in range(rng.randint(1, 9) if action == Action.VIEW else 1))
+        rows = tuple(rng.randrange(30) for _ in range(rng.randint(1, 40) if action == Action.VIEW else 1))
         searched = action == Action.SEARCH
         seconds = rng.choice((float("nan"), 5.0, 60.0))
         records.append(record(action, time, offset, () if searched else rows, seconds))
@@ -124,6 +124,19 @@ def test_records_of_a_log_one_by_one_give_what_they_give_at_once(log: FactLog) -
         for r in records:
             history = apply(history, [r])
         equal(profile(history, "text"), profile(apply(NO_HISTORY, records), "text"))
+
+
+@given(user_records(), st.lists(st.integers(-1, 2_001), min_size=1, max_size=5))
+def test_a_timeline_gives_the_history_of_any_instant(records: list[UserRecord], seconds: list[int]) -> None:
+    timeline = Timeline(records)
+    for second in seconds:  # back and forth
+        time = T0 + second * SECOND
+        found = timeline.before(time)
+        expected = apply(NO_HISTORY, [r for r in records if r.time < time])
+        equal(profile(found, "text"), profile(expected, "text"))
+        for lane in ("engagements", "views", "dwells"):
+            mine, theirs = getattr(found, lane), getattr(expected, lane)
+            assert entries(mine) == entries(theirs) and mine.places.tolist() == theirs.places.tolist()
 
 
 def test_folding_leaves_the_older_history_as_it_was() -> None:

@@ -23,6 +23,14 @@ def test_a_sum_read_later_is_the_sum_of_decayed_amounts(half_life: Micros, ages:
     assert read == pytest.approx(sum(0.5 ** ((now - t) / half_life) for t in times.tolist()), rel=1e-12)
 
 
+@given(moments, st.integers(0, 5 * DAY))
+def test_factors_of_all_half_lives_have_the_bits_of_each_alone(moment: Micros, ahead: int) -> None:
+    now = T0 + moment + ahead
+    landmarks = tuple(decay.landmark_at(T0 + moment, half_life) for half_life in HALF_LIVES)
+    alone = [decay.shrink(now, landmark, h) for landmark, h in zip(landmarks, HALF_LIVES, strict=True)]
+    assert decay.shrinks(now, landmarks, HALF_LIVES, 3).tolist() == alone * 3
+
+
 @given(half_lives, moments)
 def test_landmarks_are_a_grid_of_whole_half_lives(half_life: Micros, moment: Micros) -> None:
     landmark = decay.landmark_at(T0 + moment, half_life)
