@@ -4,7 +4,6 @@ Found in log order within the write transaction, so that the outcome does not de
 nothing of how events are checked or encoded.
 """
 
-import json
 import sqlite3
 import struct
 from bisect import bisect_right, insort
@@ -12,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from feedrank.settings import ENGAGEMENTS_KEPT, PREVIOUS_KEPT, PREVIOUS_WITHIN_H
+from feedrank.store import bulk
 from feedrank.types import DAY, HOUR, Action, Micros, Row
 from feedrank.user_records import Lane
 
@@ -25,21 +25,31 @@ _END_OF_TIME: Micros = 2**62
 
 _Engagement = tuple[Micros, int, Row]  # time, offset, row
 
+_ENGAGEMENTS = ", ".join(str(int(action)) for action in sorted(ENGAGEMENTS))
 _NEWEST = (
     "SELECT time, offset, rows FROM user_events WHERE user = ? AND lane = ? AND time <= ? "
-    f"AND action IN ({', '.join(str(int(action)) for action in sorted(ENGAGEMENTS))}) "
+    f"AND action IN ({_ENGAGEMENTS}) "
     "ORDER BY time DESC, offset DESC LIMIT ?"
+)
+_TAILS = (  # of a user `wanted.value`
+    "wanted.value, json((SELECT json_group_array(json_array(time, offset, rows)) FROM ("
+    f"SELECT time, offset, rows FROM user_events WHERE user = wanted.value AND lane = {int(Lane.ENGAGEMENT)} "
+    f"AND action IN ({_ENGAGEMENTS}) ORDER BY time DESC, offset DESC LIMIT {_READ_AHEAD})))"
 )
 
 
 class Tails:
-    """The latest engagements of a batch's users. Lives within one write transaction."""
+    """The latest engagements of a batch's users, read at once. Lives within one write transaction."""
 
-    def __init__(self, conn: sqlite3.Connection) -> None:
+    def __init__(self, conn: sqlite3.Connection, users: Iterable[int]) -> None:
+        """Reads those of `users`; who is not among them has none."""
         self._conn = conn
-        self._tails: dict[int, _Tail] = {}
+        self._tails = {
+            user: _tail([(time, offset, row) for time, offset, row in newest], _READ_AHEAD)
+            for user, newest in bulk.select(conn, _TAILS, "FROM json_each(?) AS wanted", users)
+        }
 
-    def previous(self, user: int, is_new: bool, row: Row, time: Micros) -> list[Row]:
+    def previous(self, user: int, row: Row, time: Micros) -> list[Row]:
         """Up to PREVIOUS_KEPT other items the user engaged with in the PREVIOUS_WITHIN_H hours to `time`, newest first.
 
         Of records with the same fold time those earlier in the log count. No more than ENGAGEMENTS_KEPT records are
@@ -47,18 +57,18 @@ class Tails:
         """
         tail = self._tails.get(user)
         if tail is None:
-            tail = self._tails[user] = _Tail([], _NO_TIME, 0) if is_new else self._read(user, _READ_AHEAD)
+            tail = self._tails[user] = _Tail([], _NO_TIME, 0)
         oldest = time - _WITHIN
         found, settled = _distinct(tail.engagements, row, time, max(oldest, tail.complete_after + 1))
         if settled or tail.complete_after < oldest:
             return found
         if tail.depth < ENGAGEMENTS_KEPT:
             own = [e for e in tail.engagements if e[1] >= tail.batch_offset]
-            deeper = self._read(user, ENGAGEMENTS_KEPT)
+            deeper = _tail(self._before(user, _END_OF_TIME, ENGAGEMENTS_KEPT), ENGAGEMENTS_KEPT)
             deeper.batch_offset = tail.batch_offset
             deeper.engagements = sorted(deeper.engagements + own)
             self._tails[user] = deeper
-            return self.previous(user, is_new, row, time)
+            return self.previous(user, row, time)
         # A late event of a busy user: what was read ahead is newer. The batch's own are not in the table yet.
         until = bisect_right(tail.engagements, (time, _END_OF_TIME))
         nearest = tail.engagements[
@@ -78,10 +88,6 @@ class Tails:
         else:
             insort(tail.engagements, engagement)
 
-    def _read(self, user: int, depth: int) -> "_Tail":
-        newest = self._before(user, _END_OF_TIME, depth)
-        return _Tail(newest[::-1], newest[-1][0] if len(newest) == depth else _NO_TIME, depth)
-
     def _before(self, user: int, time: Micros, limit: int) -> list[_Engagement]:
         """The newest `limit` engagements in the table up to `time`, newest first."""
         return self._conn.execute(_NEWEST, (user, int(Lane.ENGAGEMENT), time, limit)).fetchall()
@@ -93,6 +99,11 @@ class _Tail:
     complete_after: Micros  # every engagement of the table later than this is among them
     depth: int  # how many of the table were asked for
     batch_offset: int = _END_OF_TIME  # where this batch's own begin
+
+
+def _tail(newest: list[_Engagement], depth: int) -> _Tail:
+    """What the newest engagements in the table, of which `depth` were asked for, tell of a user."""
+    return _Tail(newest[::-1], newest[-1][0] if len(newest) == depth else _NO_TIME, depth)
 
 
 def _distinct(engagements: list[_Engagement], row: Row, time: Micros, oldest: Micros) -> tuple[list[Row], bool]:
@@ -128,10 +139,11 @@ class RequestMatches:
         self._conn = conn
         self._requests: dict[int, _Request] = {}
         if keys:
-            sql = "SELECT key, newest, viewed, clicked FROM request_views WHERE key IN (SELECT value FROM json_each(?))"
-            for key, newest, viewed, clicked in conn.execute(sql, (json.dumps(list(keys)),)):
-                rows = struct.unpack(f"<{len(viewed) // 4}i", viewed)
-                self._requests[key] = _Request(newest, set(rows), list(struct.iter_unpack("<iq", clicked)))
+            rest = "FROM request_views WHERE key IN (SELECT value FROM json_each(?))"
+            for key, newest, viewed, clicked in bulk.select(conn, "key, newest, hex(viewed), hex(clicked)", rest, keys):
+                rows = struct.unpack(f"<{len(viewed) // 8}i", bytes.fromhex(viewed))
+                late = list(struct.iter_unpack("<iq", bytes.fromhex(clicked)))
+                self._requests[key] = _Request(newest, set(rows), late)
 
     def click(self, key: int, row: Row, time: Micros, received_at: Micros) -> bool:
         """Whether the request's view of this item is in the log; if not, the click waits for it."""
@@ -162,8 +174,9 @@ class RequestMatches:
 
     def flush(self) -> None:
         """Writes what changed."""
-        self._conn.executemany(
-            "INSERT OR REPLACE INTO request_views (key, newest, viewed, clicked) VALUES (?, ?, ?, ?)",
+        bulk.insert(
+            self._conn,
+            "INSERT OR REPLACE INTO request_views (key, newest, viewed, clicked)",
             [
                 (
                     key,

@@ -86,7 +86,7 @@ class EventAppend:
         self._users = UserNumbers(conn, keys, {prepared.event.user_id for prepared in events})
         self._rows = RowNumbers(conn, {item_id for prepared in events for item_id in _item_ids(prepared.event)})
         self._requests = RequestMatches(conn, {p.request_key for p in events if p.request_key})
-        self._tails = Tails(conn)
+        self._tails = Tails(conn, self._engaged())
         self._earlier = self._earlier_events()
         self._user_rows: list[EventColumns] = []
 
@@ -111,6 +111,11 @@ class EventAppend:
         self._log.flush()
         insert_events(self._conn, self._user_rows)
         return WriteResult(accepted, duplicates, tuple(sorted(rejected, key=lambda r: r.index)))
+
+    def _engaged(self) -> set[int]:
+        """Numbers of the users of the batch's engagements, of those that have one."""
+        engaged = (p.event.user_id for p in self._batch.events if p.event.action in ENGAGEMENTS)
+        return {number for number in map(self._users.number, engaged) if number is not None}
 
     def _is_duplicate(self, prepared: PreparedEvent) -> bool:
         """Whether this user's event id came before within the horizon; notes it if not. Equal hashes prove nothing."""
@@ -143,11 +148,10 @@ class EventAppend:
             payload.event.user_id = ""
             self._log.add(Kind.EVENT, event.time, payload.SerializeToString(), key)
             return
-        is_new = self._users.number(event.user_id) is None
         number = self._users.assign(event.user_id)
         previous: list[Row] = []
         if event.action in ENGAGEMENTS:
-            previous = self._tails.previous(number, is_new, rows[0], time)
+            previous = self._tails.previous(number, rows[0], time)
             self._tails.add(number, rows[0], time, self._log.next_offset)
             payload.previous_rows.extend(previous)
         offset = self._log.add(Kind.EVENT, event.time, payload.SerializeToString(), key)

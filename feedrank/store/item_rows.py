@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from feedrank.content import item_from_pb
 from feedrank.errors import InvalidInput
+from feedrank.store import bulk
 from feedrank.types import Item, Micros, Row
 from feedrank.v1 import log_pb2 as log
 
@@ -58,9 +59,8 @@ def lookup(conn: sqlite3.Connection, item_ids: Collection[str]) -> dict[str, Row
     """The rows of those items that have one."""
     if not item_ids:
         return {}
-    wanted = json.dumps(list(item_ids), ensure_ascii=False)
-    sql = "SELECT item_id, row FROM item_rows WHERE item_id IN (SELECT value FROM json_each(?))"
-    return dict(conn.execute(sql, (wanted,)))
+    rest = "FROM item_rows WHERE item_id IN (SELECT value FROM json_each(?))"
+    return dict(bulk.select(conn, "item_id, row", rest, item_ids))
 
 
 def entries(conn: sqlite3.Connection, rows: Collection[Row]) -> dict[Row, CatalogEntry]:

@@ -7,12 +7,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from feedrank.records import SCHEMA_VERSION, Kind, Record
+from feedrank.store import bulk
 from feedrank.types import Micros
 
-_INSERT = (
-    "INSERT INTO log (offset, kind, version, time, received_at, imported, event_key, payload) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_INSERT = "INSERT INTO log (offset, kind, version, time, received_at, imported, event_key, payload)"
 _COLUMNS = "offset, kind, version, time, received_at, imported, payload"
 
 
@@ -53,7 +51,7 @@ class LogAppender:
     def flush(self) -> None:
         """Writes what was added, in order."""
         if self._pending:
-            self._conn.executemany(_INSERT, self._pending)
+            bulk.insert(self._conn, _INSERT, self._pending)
             self._pending.clear()
 
 

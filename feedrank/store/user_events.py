@@ -7,6 +7,7 @@ import sqlite3
 import struct
 from collections.abc import Iterable, Sequence
 
+from feedrank.store import bulk
 from feedrank.types import Micros, Row
 from feedrank.user_records import Lane, UserRecord
 
@@ -53,11 +54,8 @@ def event_columns(user: int, record: UserRecord, request: int) -> EventColumns:
 
 def insert_events(conn: sqlite3.Connection, rows: Iterable[EventColumns]) -> None:
     """Writes records of events, in key order so that neighbours meet their page while it is at hand."""
-    conn.executemany(
-        "INSERT INTO user_events (user, lane, time, offset, action, rows, value, key, session, request) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        iter(sorted(rows, key=_order)),
-    )
+    into = "INSERT INTO user_events (user, lane, time, offset, action, rows, value, key, session, request)"
+    bulk.insert(conn, into, sorted(rows, key=_order))
 
 
 def insert_query_vector(conn: sqlite3.Connection, user: int, record: UserRecord) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from feedrank.content import user_from_pb, user_to_pb
 from feedrank.limits import user_fault
 from feedrank.records import Kind
+from feedrank.store import bulk
 from feedrank.store.keys import Keys
 from feedrank.store.log_table import LogAppender
 from feedrank.store.protocol import Account
@@ -68,13 +69,10 @@ class UserNumbers:
 
 def known_users(conn: sqlite3.Connection, keys: Keys, user_ids: Collection[str]) -> dict[str, KnownUser]:
     """What is stored of each of these users."""
-    wanted = json.dumps([keys.user_key(user_id) for user_id in user_ids])
-    sql = (
-        "SELECT user_id, n, coalesce(region, ''), coalesce(personalization, 0) "
-        "FROM users LEFT JOIN accounts ON accounts.user = users.n "
-        "WHERE user_key IN (SELECT value FROM json_each(?))"
-    )
-    stored = {user_id: (n, region, choice) for user_id, n, region, choice in conn.execute(sql, (wanted,))}
+    columns = "user_id, n, coalesce(region, ''), coalesce(personalization, 0)"
+    rest = "FROM users LEFT JOIN accounts ON accounts.user = users.n WHERE user_key IN (SELECT value FROM json_each(?))"
+    found = bulk.select(conn, columns, rest, [keys.user_key(user_id) for user_id in user_ids])
+    stored = {user_id: (n, region, choice) for user_id, n, region, choice in found}
     optouts, erased = _privacy(conn, keys, user_ids)
     known = {}
     for user_id in user_ids:
