@@ -84,7 +84,7 @@ def _codes(state: State, rows: I32) -> I32:
     """Codes of rows, (n, coded columns); 0 where a user's action is on disk before the fold has reached its item."""
     known = rows < state.catalog.rows
     if known.all():
-        return state.catalog.codes[rows]
+        return taken([state.catalog.codes], rows)[0]
     return state.catalog.codes[np.where(known, rows, 0)] * known[:, None].astype(np.int32)
 
 

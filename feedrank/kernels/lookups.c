@@ -34,6 +34,8 @@ void taken(const char *const *columns, const int64_t *widths, int64_t some, cons
             for (int64_t i = 0; i < n; i++) memcpy(out[c] + i * 8, column + (int64_t)rows[i] * 8, 8);
         else if (width == 4)
             for (int64_t i = 0; i < n; i++) memcpy(out[c] + i * 4, column + (int64_t)rows[i] * 4, 4);
+        else if (width == 20) /* five codes */
+            for (int64_t i = 0; i < n; i++) memcpy(out[c] + i * 20, column + (int64_t)rows[i] * 20, 20);
         else
             for (int64_t i = 0; i < n; i++) memcpy(out[c] + i * width, column + rows[i] * width, (size_t)width);
     }

@@ -12,7 +12,7 @@ import numpy as np
 from feedrank.kernels import counted, decayed
 from feedrank.settings import HALF_LIVES_H
 from feedrank.state import decay
-from feedrank.types import F64, HOUR, I32, I64, AnyArray, Micros
+from feedrank.types import F64, HOUR, I32, AnyArray, Micros
 
 
 class Count(IntEnum):
@@ -67,12 +67,8 @@ class DecayedCounters:
         self.sums[:, column] = moved
         self.landmarks[j] = landmark
 
-    def growths(self, times: I64) -> F64:
-        """Forward weights of `times` for every half-life, shape (n, half-lives)."""
-        return decay.growth(times[:, None], np.array(self.landmarks), np.array(self.half_lives))
-
     def add(self, rows: I32, kinds: I32, weights: F64) -> None:
-        """Adds to row i, in order, amount i of kind i: `weights` (n, half-lives) are amounts times `growths`."""
+        """Adds to row i, in order, amount i of kind i: `weights` (n, half-lives) are amounts times `decay.growths`."""
         counted(self.sums, rows, kinds, weights)
 
     def _shrinks(self, now: Micros) -> F64:

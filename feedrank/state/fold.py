@@ -6,13 +6,14 @@ needs of its user was stored with it. Knows nothing of requests, features, files
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from feedrank.records import EventRecorded, Fact, ItemDeleted, ItemUpserted, VectorLanded
+from feedrank.state import decay
 from feedrank.state.catalog import NEVER, Catalog, Vocabulary
-from feedrank.state.counters import Count, DecayedCounters
+from feedrank.state.counters import HALF_LIVES, Count, DecayedCounters
 from feedrank.state.pairs import UNLOCKED, Lock, PairTable
 from feedrank.state.vectors import VectorTable
 from feedrank.types import DAY, F64, I32, I64, Action, Micros, Row
@@ -26,6 +27,7 @@ FLUSH_AT = 65_536  # gathered amounts: enough to spread NumPy's overhead, and a 
 
 _LIKES = {Action.LIKE: 1.0, Action.SAVE: 1.0, Action.SHARE: 1.0, Action.UNLIKE: -1.0, Action.UNSAVE: -1.0}
 _HIDES = {Action.HIDE: 1.0, Action.UNHIDE: -1.0}
+_CO, _REGION = len(HALF_LIVES), len(HALF_LIVES) + 1  # columns of growths behind those of counters
 PRIORS = ("category", "subcategory")  # coded columns whose counters smooth the items' own
 
 
@@ -60,41 +62,56 @@ class State:
 
 
 class _Pairs:
-    """Pairs to be added to a table, in record order."""
+    """Pairs to be added to a table, in record order. `at` is a place among the batch's moments."""
 
     def __init__(self) -> None:
         self.firsts: list[int] = []
         self.seconds: list[int] = []
-        self.times: list[Micros] = []
+        self.at: list[int] = []
 
-    def put(self, first: int, second: int, time: Micros) -> None:
+    def put(self, first: int, second: int, at: int) -> None:
         self.firsts.append(first)
         self.seconds.append(second)
-        self.times.append(time)
+        self.at.append(at)
+
+    def add_to(self, table: PairTable, moments: I64, growths: F64) -> None:
+        if self.at:
+            firsts, seconds = np.array(self.firsts, np.int32), np.array(self.seconds, np.int32)
+            table.add(firsts, seconds, moments[self.at], growths[self.at])
 
 
 class _Batch:
-    """What a stretch of events adds to item state, in record order: gathered first, added all at once."""
+    """What a stretch of events adds to item state, in record order: gathered first, added all at once.
+
+    Whatever has a time says where it stands among `moments`, so that decay is worked out once for each.
+    """
 
     def __init__(self) -> None:
         self.position = 0  # offset of the last fact gathered
+        self.moments: list[Micros] = []
         self.events: list[EventRecorded] = []  # those that name items
         self.rows: list[Row] = []  # named by events, one after another
+        self.rows_at: list[int] = []
         self.counted: list[Row] = []
         self.kinds: list[int] = []
         self.amounts: list[float] = []
-        self.times: list[Micros] = []
+        self.counted_at: list[int] = []
         self.clicked: list[Row] = []
-        self.clicked_at: list[Micros] = []
+        self.clicked_at: list[int] = []
         self.co_engaged = _Pairs()
         self.region_of: list[str] = []
         self.regional = _Pairs()  # its firsts are known once the regions have codes
 
-    def count(self, row: Row, kind: Count, amount: float, time: Micros) -> None:
+    def moment(self, time: Micros) -> int:
+        """Where this time stands among the moments."""
+        self.moments.append(time)
+        return len(self.moments) - 1
+
+    def count(self, row: Row, kind: Count, amount: float, at: int) -> None:
         self.counted.append(row)
         self.kinds.append(kind)
         self.amounts.append(amount)
-        self.times.append(time)
+        self.counted_at.append(at)
 
 
 def apply(state: State, facts: Iterable[Fact], lock: Lock = UNLOCKED) -> None:
@@ -120,38 +137,41 @@ def apply(state: State, facts: Iterable[Fact], lock: Lock = UNLOCKED) -> None:
 
 def _gather(fact: EventRecorded, batch: _Batch) -> None:
     """Notes what one event adds."""
-    action, time, rows = fact.action, fact.time, fact.rows
+    action, rows = fact.action, fact.rows
     if not rows:
         return
+    at = batch.moment(fact.time)
     batch.events.append(fact)
-    batch.rows.extend(rows)
+    batch.rows += rows
+    batch.rows_at += [at] * len(rows)
     row = rows[0]
     if action == Action.VIEW:
-        batch.counted.extend(rows)
-        batch.kinds.extend([Count.VIEWS] * len(rows))
-        batch.amounts.extend([1.0] * len(rows))
-        batch.times.extend([time] * len(rows))
+        batch.counted += rows
+        batch.kinds += [Count.VIEWS] * len(rows)
+        batch.amounts += [1.0] * len(rows)
+        batch.counted_at += [at] * len(rows)
         for late_row, clicked_at in fact.late_clicks:
-            batch.count(late_row, Count.READS, -1.0, clicked_at)
-            batch.count(late_row, Count.CLICKS, 1.0, clicked_at)
+            late = batch.moment(clicked_at)
+            batch.count(late_row, Count.READS, -1.0, late)
+            batch.count(late_row, Count.CLICKS, 1.0, late)
     elif action == Action.CLICK:
         batch.clicked.append(row)
-        batch.clicked_at.append(time)
+        batch.clicked_at.append(at)
         for other in fact.previous:
-            batch.co_engaged.put(row, other, time)
-            batch.co_engaged.put(other, row, time)
+            batch.co_engaged.put(row, other, at)
+            batch.co_engaged.put(other, row, at)
         if fact.region:
             batch.region_of.append(fact.region)
             batch.regional.seconds.append(row)
-            batch.regional.times.append(time)
-        batch.count(row, Count.CLICKS if fact.answers_view else Count.READS, 1.0, time)
+            batch.regional.at.append(at)
+        batch.count(row, Count.CLICKS if fact.answers_view else Count.READS, 1.0, at)
     elif action == Action.DWELL and not math.isnan(fact.value):
-        batch.count(row, Count.DWELLS, 1.0, time)
-        batch.count(row, Count.DWELL_S, min(fact.value, MAX_DWELL_S), time)
+        batch.count(row, Count.DWELLS, 1.0, at)
+        batch.count(row, Count.DWELL_S, min(fact.value, MAX_DWELL_S), at)
     elif action in _LIKES:
-        batch.count(row, Count.LIKES, _LIKES[action], time)
+        batch.count(row, Count.LIKES, _LIKES[action], at)
     elif action in _HIDES:
-        batch.count(row, Count.HIDES, _HIDES[action], time)
+        batch.count(row, Count.HIDES, _HIDES[action], at)
 
 
 def _flush(state: State, batch: _Batch, lock: Lock) -> _Batch:
@@ -160,46 +180,50 @@ def _flush(state: State, batch: _Batch, lock: Lock) -> _Batch:
         return batch
     state.co_engaged.settle(lock)
     state.regional.settle(lock)
-    sizes = np.fromiter((len(fact.rows) for fact in batch.events), np.int64, len(batch.events))
-    seen_at = np.repeat(np.fromiter((fact.time for fact in batch.events), np.int64, len(sizes)), sizes)
-    rows = np.array(batch.rows, np.int32)
+    moments = np.array(batch.moments, np.int64)
+    rows, seen_at = np.array(batch.rows, np.int32), moments[batch.rows_at]
     counted, kinds = np.array(batch.counted, np.int32), np.array(batch.kinds, np.int32)
-    amounts, times = np.array(batch.amounts), np.array(batch.times, np.int64)
     with lock:
         if len(rows):
-            _see(state, batch.events, sizes, rows, seen_at)
-        if len(counted):
-            clicked_at = np.array(batch.clicked_at, np.int64)
-            np.maximum.at(state.catalog.columns["last_click"], batch.clicked, clicked_at)
+            _see(state, batch, rows, seen_at)
+            growths = _growths(state, batch.moments)
+            np.maximum.at(state.catalog.columns["last_click"], batch.clicked, moments[batch.clicked_at])
             batch.regional.firsts = [state.region_names.code(region) for region in batch.region_of]
-            for table, pairs in ((state.co_engaged, batch.co_engaged), (state.regional, batch.regional)):
-                table.add(pairs.firsts, pairs.seconds, pairs.times)
-            _count(state, counted, kinds, amounts, times)
+            batch.co_engaged.add_to(state.co_engaged, moments, growths[:, _CO])
+            batch.regional.add_to(state.regional, moments, growths[:, _REGION])
+            if len(counted):
+                _count(state, counted, kinds, np.array(batch.amounts)[:, None] * growths[batch.counted_at, :_CO])
         state.items.resize(state.catalog.rows)
         state.position = max(state.position, batch.position)
     return _Batch()
 
 
-def _see(state: State, events: list[EventRecorded], sizes: I64, rows: I32, times: I64) -> None:
+def _see(state: State, batch: _Batch, rows: I32, times: I64) -> None:
     """Notes the items that events name, (r,), and when. Only new ones are looked at one by one."""
     catalog = state.catalog
     catalog.ensure(int(rows.max()))
     new = np.flatnonzero(catalog.columns["first_seen"][rows] == NEVER)
     if len(new):
-        ends = np.cumsum(sizes)
+        ends = np.cumsum([len(fact.rows) for fact in batch.events])
         for place, which in zip(new.tolist(), np.searchsorted(ends, new, "right").tolist(), strict=True):
-            event = events[which].event
-            ids = event.item_ids or (event.item_id,)
-            catalog.name(int(rows[place]), ids[place - int(ends[which] - sizes[which])])
+            event = batch.events[which].event
+            catalog.name(int(rows[place]), (event.item_ids or (event.item_id,))[place - int(ends[which])])
     catalog.seen(rows, times)
 
 
-def _count(state: State, rows: I32, kinds: I32, amounts: F64, times: I64) -> None:
-    """Adds amounts (n,) to every counter table, under the categories in force."""
-    newest = int(times.max())
+def _growths(state: State, moments: Sequence[Micros]) -> F64:
+    """Forward weights of moments for every half-life there is: those of counters, `_CO` and `_REGION`."""
+    newest = max(moments)
     for counters in state.tables():
         counters.advance(newest)
-    weights = amounts[:, None] * state.items.growths(times)  # landmarks are the same in all
+    for pairs in (state.co_engaged, state.regional):
+        pairs.advance(newest)
+    landmarks = (*state.items.landmarks, state.co_engaged.landmark, state.regional.landmark)  # the same in all counters
+    return decay.growths(moments, landmarks, (*state.items.half_lives, CO_HALF_LIFE, REGION_HALF_LIFE))
+
+
+def _count(state: State, rows: I32, kinds: I32, weights: F64) -> None:
+    """Adds weights (n, half-lives) to every counter table, under the categories in force."""
     state.items.resize(state.catalog.rows)
     state.items.add(rows, kinds, weights)
     for name, prior in state.priors.items():

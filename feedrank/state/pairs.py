@@ -8,7 +8,7 @@ was given is gone: it restarts from zero, whether or not compaction has removed 
 Knows nothing of events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -45,19 +45,23 @@ class PairTable:
         decay.rebase(self.base.weights, self.landmark, landmark, self.half_life)
         self.landmark = landmark
 
-    def add(self, firsts: Sequence[int], seconds: Sequence[int], times: Sequence[Micros]) -> None:
+    def advance(self, time: Micros) -> None:
+        """Moves the landmark forward to the one in force at `time`; never back."""
+        self._move(decay.landmark_at(time, self.half_life))
+
+    def add(self, firsts: I32, seconds: I32, times: I64, growths: F64 | None = None) -> None:
         """Adds 1 at times[i] to entry (firsts[i], seconds[i]), in order. Calling it in parts gives the same bits.
 
-        Nothing is merged into the base here, but when the landmark moves, every 256 half-lives: see `settle`.
+        `growths` are those of the times, for who has them, once the table has advanced to all of them. Nothing is
+        merged into the base here, but when the landmark moves, every 256 half-lives: see `settle`.
         """
         if not len(times):
             return
-        at = np.array(times, np.int64)
-        newest = int(at.max())
-        self._move(decay.landmark_at(newest, self.half_life))
-        growths = decay.growth(at, self.landmark, self.half_life)
-        rows = np.array(firsts, np.int32), np.array(seconds, np.int32)
-        self.fresh = Entries(*paired(self._tiers(), *rows, growths, at, self.newest, 2 * self.keep))
+        newest = int(times.max())
+        if growths is None:
+            self.advance(newest)
+            growths = decay.growth(times, self.landmark, self.half_life)
+        self.fresh = Entries(*paired(self._tiers(), firsts, seconds, growths, times, self.newest, 2 * self.keep))
         self.newest = max(self.newest, newest)
         if len(self.fresh) >= self.pack_at:
             self._pack()

@@ -135,6 +135,9 @@ class View:
     padding: Padding | None = None  # fills padded impressions; needed only where there are any
 
 
+_Part = tuple[list[Example], F32]  # some examples, and the rows of what they keep (n, features)
+
+
 def build(
     facts: Sequence[Fact],
     examples: Sequence[Example],
@@ -150,35 +153,29 @@ def build(
     """
     slates = [e for e in examples if e.slate is not None and form_of(e) == Form.SHOWN]
     by_time = [e for e in examples if e.slate is None or form_of(e) != Form.SHOWN]
-    parts: list[tuple[list[Example], F32]] = []
+    parts: list[_Part] = []
     if by_time:
         by_time.sort(key=lambda e: (e.impression.horizon, e.impression.time))
         impressions = [e.impression for e in by_time]
         raws = replay_impressions(facts, impressions, view.counter_delay, view.space, view.padding or as_shown)
-        parts.append(_rows_of(by_time, raws, features, progress))
+        parts += _rows_of(by_time, raws, features, progress)
     if slates and view.logged_rows:
         parts.append((slates, np.concatenate([logged_rows(e, features) for e in slates])))
         progress(len(slates))
     elif slates:
         slates.sort(key=lambda e: e.slate.state_position if e.slate is not None else 0)  # the order of replay_slates
         raws = (raw for _, raw in replay_slates(facts, [e.slate for e in slates if e.slate is not None]))
-        parts.append(_rows_of(slates, raws, features, progress))
+        parts += _rows_of(slates, raws, features, progress)
     return _assembled(parts, tuple(features))
 
 
 def _rows_of(
     examples: Sequence[Example], raws: Iterable[Raw], features: Sequence[str], progress: Progress
-) -> tuple[list[Example], F32]:
-    """The examples, padded ones with what of their padding is kept, and the rows of what they keep (n, len(features)),
-    computed over whole scored sets.
-    """
-    kept_examples: list[Example] = []
-    parts: list[F32] = []
-    for batch, batch_raws, kept in _batches(examples, raws):
-        parts.append(compute(concat(batch_raws), features, kept))
-        kept_examples += batch
+) -> Iterator[_Part]:
+    """The examples, padded ones with what of their padding is kept, in parts computed over whole scored sets."""
+    for batch, columns, kept in _batches(examples, raws):
+        yield batch, compute(concat(columns), features, kept)
         progress(len(batch))
-    return kept_examples, np.concatenate(parts) if parts else np.empty((0, len(features)), np.float32)
 
 
 def _batches(examples: Sequence[Example], raws: Iterable[Raw]) -> Iterator[tuple[list[Example], list[Raw], I64]]:
@@ -239,7 +236,7 @@ def logged_rows(example: Example, features: Sequence[str]) -> F32:
     return values.reshape(len(stored), len(places))[kept][:, [places[name] for name in features]]
 
 
-def _assembled(parts: Sequence[tuple[Sequence[Example], F32]], features: tuple[str, ...]) -> Dataset:
+def _assembled(parts: Sequence[_Part], features: tuple[str, ...]) -> Dataset:
     """One data set, in time order."""
     examples = [example for some, _ in parts for example in some]
     rows = np.concatenate([rows for _, rows in parts]) if parts else np.empty((0, len(features)), np.float32)

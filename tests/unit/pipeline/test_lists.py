@@ -5,7 +5,7 @@ import pytest
 
 from feedrank.pipeline import lists
 from feedrank.pipeline.lists import TRENDS_FOR, trend_scores
-from feedrank.state import State
+from feedrank.state import State, decay
 from feedrank.types import DAY, HOUR, I32, Bools, Micros
 
 NOW: Micros = 1_700_000_000_000_000
@@ -33,7 +33,11 @@ def state_of(items: int, seed: int) -> tuple[State, Bools]:
     times = columns["last_click"][:items][read].astype(np.int64)
     rows = np.flatnonzero(read).astype(np.int32)
     amounts = rng.integers(1, 40, len(rows)).astype(float)
-    state.items.add(rows, np.full(len(rows), 2, np.int32), amounts[:, None] * state.items.growths(times))
+    state.items.add(
+        rows,
+        np.full(len(rows), 2, np.int32),
+        amounts[:, None] * decay.growths(times.tolist(), state.items.landmarks, state.items.half_lives),
+    )
     servable = columns["listed"][:items] & (columns["expires_at"][:items] == 0)
     servable[:3] = False
     return state, servable

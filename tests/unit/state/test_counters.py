@@ -32,7 +32,8 @@ def add(table: DecayedCounters, some: Amounts) -> None:
     times = T0 + ages
     table.resize(int(rows.max()) + 1)
     table.advance(int(times.max()))
-    table.add(rows.astype(np.int32), kinds.astype(np.int32), weights.astype(float)[:, None] * table.growths(times))
+    growths = decay.growths(times.tolist(), table.landmarks, table.half_lives)
+    table.add(rows.astype(np.int32), kinds.astype(np.int32), weights.astype(float)[:, None] * growths)
 
 
 def expected(some: Amounts, rows: I32, now: Micros) -> F64:

@@ -72,3 +72,13 @@ def test_what_is_too_old_for_a_float_is_zero_and_what_is_ahead_of_time_is_finite
     decay.rebase(sums, 0, decay.landmark_at(T0, HOUR), HOUR)
     assert sums[0] == 0.0
     assert np.isfinite(decay.growth(np.array([T0 + 400 * HOUR]), T0, HOUR)).all()
+
+
+@given(st.lists(st.integers(T0 - 2_000 * DAY, T0 + 300 * DAY), max_size=20))
+def test_factors_of_several_half_lives_are_those_of_each_alone(times: list[Micros]) -> None:
+    half_lives = (HOUR, 6 * HOUR, 3 * DAY)
+    landmarks = [decay.landmark_at(max(times, default=T0), half_life) for half_life in half_lives]
+    found = decay.growths(times, landmarks, half_lives)
+    assert found.shape == (len(times), len(half_lives))
+    for j, (landmark, half_life) in enumerate(zip(landmarks, half_lives, strict=True)):
+        assert (found[:, j] == decay.growth(np.array(times, np.int64), landmark, half_life)).all()

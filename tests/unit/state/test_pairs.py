@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedrank.state import PairTable
-from feedrank.types import DAY, F64, HOUR, I32, Micros
+from feedrank.types import DAY, F64, HOUR, I32, I64, Micros
 from tests.strategies import T0
 
 HALF_LIFE = 1 * DAY
@@ -30,17 +30,17 @@ touches = st.lists(
 )
 
 
+def columns_of(some: Sequence[Touch]) -> tuple[I32, I32, I64]:
+    firsts, seconds, times = zip(*some, strict=True) if some else ((), (), ())
+    return np.array(firsts, np.int32), np.array(seconds, np.int32), np.array(times, np.int64)
+
+
 def table_of(
     some: Sequence[Touch], compact_at: int = 10**9, cuts: Sequence[int] = (), pack_at: int = 10**9
 ) -> PairTable:
     table = PairTable(HALF_LIFE, KEEP, compact_at, pack_at)
     for start, stop in zip((0, *cuts), (*cuts, len(some)), strict=True):
-        firsts, seconds, times = [], [], []
-        for a, b, time in some[start:stop]:
-            firsts.append(a)
-            seconds.append(b)
-            times.append(time)
-        table.add(firsts, seconds, times)
+        table.add(*columns_of(some[start:stop]))
         table.settle()
     return table
 
@@ -82,7 +82,7 @@ def test_neither_batches_nor_compaction_change_a_bit(some: list[Touch], data: st
         assert (dense(plain, now) == dense(other, now)).all()
     then = data.draw(touches)
     for table in (plain, other):
-        table.add(*(list(column) for column in zip(*then, strict=True)) if then else ([], [], []))
+        table.add(*columns_of(then))
     newest = max([newest, *(time for *_, time in then)])
     assert (dense(plain, newest) == dense(other, newest)).all()
 
@@ -105,7 +105,7 @@ def test_a_restored_table_is_the_same_and_goes_on_alike(some: list[Touch], then:
     table, restored = table_of(some), PairTable(HALF_LIFE, KEEP)
     restored.restore(table.to_arrays())
     whole = table_of([*some, *then])
-    restored.add(*(list(column) for column in zip(*then, strict=True)) if then else ([], [], []))
+    restored.add(*columns_of(then))
     now = max([T0, *(time for *_, time in (*some, *then))])
     assert (dense(whole, now) == dense(restored, now)).all()
 
@@ -119,7 +119,7 @@ def test_an_entry_untouched_too_long_is_dropped_by_compaction_and_starts_anew() 
     table = table_of([(1, 2, T0), (3, 4, T0 + 2 * KEEP + 1)])
     table.compact()
     assert table.base.keys.tolist() == [3 << 32 | 4]
-    table.add([1], [2], [T0 + 2 * KEEP + 1])
+    table.add(*columns_of([(1, 2, T0 + 2 * KEEP + 1)]))
     assert table.row(1, T0 + 2 * KEEP + 1)[1] == pytest.approx([1.0], rel=1e-15)
 
 
