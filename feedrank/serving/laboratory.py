@@ -24,7 +24,7 @@ from feedrank.serving.trials import Trials
 from feedrank.serving.watched_file import WatchedFile
 from feedrank.settings import Settings
 from feedrank.store import LogStore
-from feedrank.types import SECOND, Micros
+from feedrank.types import SECOND, Courtesy, Micros, no_pause
 from feedrank.v1 import log_pb2
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,11 @@ class Laboratory:
         data_dir: Path,
         clock: Callable[[], Micros],
         loader: Executor,
+        courtesy: Courtesy = lambda: no_pause,  # for each model loaded
     ) -> None:
         self._store, self._registry, self._settings, self._clock = store, registry, settings, clock
         self._file = WatchedFile(data_dir / FILE)
-        self._loader = loader
+        self._loader, self._courtesy = loader, courtesy
         self._loading: list[Future[Trials]] = []  # in the order of their records
         self.trials = Trials()
         self.problem: str | None = None  # what GetStatus should say of the file
@@ -184,7 +185,9 @@ class Laboratory:
         return Trials(experiments, digest, models, failures)
 
     def _loaded(self, version: str) -> Model:
-        return prior_model() if version == PRIOR else load_model(self._registry, version, self._settings)
+        if version == PRIOR:
+            return prior_model()
+        return load_model(self._registry, version, self._settings, self._courtesy())
 
 
 def _naming(experiments: Experiments, version: str) -> str:

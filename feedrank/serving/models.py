@@ -12,6 +12,7 @@ from feedrank.pipeline.scorers import LightGBMScorer, PriorScorer
 from feedrank.registry import Registry
 from feedrank.serving.lanes import PRIOR, Model
 from feedrank.settings import Settings
+from feedrank.types import Pause, no_pause
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,8 @@ def prior_model() -> Model:
     return Model(PRIOR, scorer, "", scorer.features)
 
 
-def load_model(registry: Registry, reference: str, settings: Settings) -> Model:
-    """A verified version as a Model, warm. RegistryError or NotFound name what is wrong."""
+def load_model(registry: Registry, reference: str, settings: Settings, pause: Pause = no_pause) -> Model:
+    """A verified version as a Model, warm; pauses now and then. RegistryError or NotFound name what is wrong."""
     loaded = registry.load(reference)
     manifest = loaded.manifest
     if manifest.counter_delay_s != settings.counter_delay_s:
@@ -31,7 +32,7 @@ def load_model(registry: Registry, reference: str, settings: Settings) -> Model:
             "the model was trained with another counter delay than it is served with",
             extra={"trained_s": manifest.counter_delay_s, "served_s": settings.counter_delay_s},
         )
-    scorer = LightGBMScorer.of(loaded)
+    scorer = LightGBMScorer.of(loaded, pause)
     scorer.score(np.zeros((1, len(scorer.features)), np.float32))  # no caller pays for first-call costs
     return Model(loaded.reference, scorer, manifest.space, scorer.features, manifest.counter_delay_s)
 

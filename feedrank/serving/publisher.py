@@ -35,14 +35,17 @@ from feedrank.serving.live import Live
 from feedrank.serving.models import champion_or_prior, load_model
 from feedrank.serving.rulebook import Rulebook
 from feedrank.serving.snapshots import Snapshots
+from feedrank.serving.traffic import Traffic
 from feedrank.serving.view import View
 from feedrank.settings import DataSettings, Settings
 from feedrank.store import LogStore
-from feedrank.types import HOUR, SECOND, Courtesy, Micros, Row, no_pause
+from feedrank.types import HOUR, SECOND, Micros, Pause, Row
 
 log = logging.getLogger(__name__)
 
 MOST_AWAITING = 10_000  # items whose way to rankable is timed at once: without an encoder none ever arrives
+# How long requests go first, at most: before the log is folded further, and before a model is loaded.
+FOLLOWING_WAITS_S, LOADING_WAITS_S = 0.02, 2.0
 REST = 20  # new items have the lists made anew at once, but never more than a twentieth of the time
 
 
@@ -58,17 +61,17 @@ class Publisher:
         data_dir: Path,
         clock: Callable[[], Micros],
         observe: Observe,
-        courtesy: Courtesy = lambda: no_pause,  # for each round of following
+        traffic: Traffic | None = None,  # the requests that go first; None: there are none
     ) -> None:
         self._store, self._registry, self._settings, self._data = store, registry, settings, data
         self._snapshots = Snapshots(data_dir, store, settings, clock)
-        self._clock, self._observe, self._courtesy = clock, observe, courtesy
+        self._clock, self._observe, self._traffic = clock, observe, traffic or Traffic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         # Verifying a model takes seconds: that happens aside, so that the log is followed meanwhile.
         self._loader = ThreadPoolExecutor(1, "model-loader")
         self._rulebook = Rulebook(store, data_dir, clock)
-        self._laboratory = Laboratory(store, registry, settings, data_dir, clock, self._loader)
+        self._laboratory = Laboratory(store, registry, settings, data_dir, clock, self._loader, self._loading_courtesy)
         self._loading: deque[tuple[str, Future[Model]]] = deque()
         self._compacting: threading.Thread | None = None
         self._erased_at: Micros | None = None
@@ -126,6 +129,9 @@ class Publisher:
             now = PRIOR
         return early if early.version == now else champion_or_prior(self._registry, self._settings)
 
+    def _loading_courtesy(self) -> Pause:
+        return self._traffic.courtesy(LOADING_WAITS_S)
+
     def stop(self) -> None:
         """Stops following and writes a snapshot of what was folded."""
         self._stop.set()
@@ -136,7 +142,7 @@ class Publisher:
 
     def turn(self) -> None:
         """One round of following: takes up what the log holds by now, and publishes it. For one thread at a time."""
-        facts = self._live.follow(self._store, self._courtesy())
+        facts = self._live.follow(self._store, self._traffic.courtesy(FOLLOWING_WAITS_S))
         changed = self._heed(facts)
         idle_s = (self._clock() - self._refreshed_at) / SECOND
         new_items = any(isinstance(fact, ItemUpserted | ItemDeleted) for fact in facts)
@@ -209,7 +215,8 @@ class Publisher:
         for fact in facts:
             if isinstance(fact, ModelActivated):
                 reference = f"{fact.name}@{fact.version}"
-                loading = self._loader.submit(load_model, self._registry, reference, self._settings)
+                pause = self._loading_courtesy()
+                loading = self._loader.submit(load_model, self._registry, reference, self._settings, pause)
                 self._loading.append((reference, loading))
             elif isinstance(fact, RulesChanged):
                 self._rulebook.heed(fact)

@@ -39,8 +39,7 @@ from feedrank.types import SECOND, Context
 
 log = logging.getLogger(__name__)
 
-# How long requests go first, at most: before a batch of events is on disk, and before the log is folded further.
-INGESTION_WAITS_S, FOLLOWING_WAITS_S = 0.01, 0.02
+INGESTION_WAITS_S = 0.01  # how long requests go first, at most, before a batch of events is on disk
 BEAT_S = 0.25  # ActivateModel waits for a beat of every worker
 ALIVE_S = 5.0  # an indexer that has not beaten for this long is gone
 PAGE_SECRET = "page_token_secret"  # shared by all workers of a data directory
@@ -60,8 +59,7 @@ class Worker:
         data = DataSettings.model_validate_json(store.get_setting("data") or "{}")
         tokens = PageTokens(_page_secret(store), settings.page_token_minutes)
         self._slates = SlateWriter(store)
-        courtesy = partial(traffic.courtesy, FOLLOWING_WAITS_S)
-        self._publisher = Publisher(store, self._registry, settings, data, data_dir, wall_clock, _observe, courtesy)
+        self._publisher = Publisher(store, self._registry, settings, data, data_dir, wall_clock, _observe, traffic)
         self._shadows = Shadows(traffic)
         self._ranking = Ranking(store, tokens, self._slates, settings.slate_sampling, wall_clock, self._shadows)
         self._housekeeper = Housekeeper(store, wall_clock)

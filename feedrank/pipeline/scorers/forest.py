@@ -10,7 +10,7 @@ import numpy as np
 
 from feedrank.errors import FeedRankError
 from feedrank.kernels import COMPILED, Forest
-from feedrank.types import F32, F64
+from feedrank.types import F32, F64, Pause, no_pause
 
 PROOF_ROWS = 1_024  # reading and proving 300 trees takes some 70 ms; every row lies on thresholds
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING = 1, 2, 3  # bits of decision_type; the last after a shift by two
@@ -22,23 +22,26 @@ class NoForest(FeedRankError):
     """A model that is better scored by LightGBM, and why."""
 
 
-def proven_forest(model_text: str, predict: Callable[[F32], F64]) -> Forest:
-    """The model's forest. NoForest if it has none, or other bits than LightGBM's `predict` on PROOF_ROWS rows."""
+def proven_forest(model_text: str, predict: Callable[[F32], F64], pause: Pause = no_pause) -> Forest:
+    """The model's forest; pauses now and then while it is made. NoForest if there is none, or one with other bits than
+    LightGBM's `predict` on PROOF_ROWS rows.
+    """
     if not COMPILED:
         raise NoForest("the compiled kernels are absent: reinstall where there is a C compiler")
-    forest = parse(model_text)
-    rows = proof_rows(forest)
+    forest = parse(model_text, pause)
+    rows = proof_rows(forest, pause)
     different = np.flatnonzero(forest.scores(rows) != predict(rows))
     if len(different):
         raise NoForest(f"{len(different)} of {len(rows)} rows score otherwise than LightGBM has them")
     return forest
 
 
-def proof_rows(forest: Forest) -> F32:
+def proof_rows(forest: Forest, pause: Pause = no_pause) -> F32:
     """Rows (PROOF_ROWS, features) of the forest's own thresholds, the numbers next to them, and missing values."""
     rng = np.random.default_rng(0)
     rows = np.zeros((PROOF_ROWS, forest.features), np.float32)
     for feature in range(forest.features):
+        pause()
         own = forest.threshold[forest.column % forest.features == feature]
         near = [own, np.nextafter(own, np.float32(-np.inf)), np.nextafter(own, np.float32(np.inf))]
         values = np.concatenate([*near, np.array([0.0, -0.0, np.nan, np.inf, -np.inf], np.float32)])
@@ -46,7 +49,7 @@ def proof_rows(forest: Forest) -> F32:
     return rows
 
 
-def parse(model_text: str) -> Forest:
+def parse(model_text: str, pause: Pause = no_pause) -> Forest:
     """The forest of a verified model text. NoForest names what a forest cannot hold."""
     head, *trees = model_text.split("\nTree=")
     header = _fields(head)
@@ -55,6 +58,7 @@ def parse(model_text: str) -> Forest:
         raise NoForest("its outputs are averaged, or it has several classes")
     first_node, first_leaf, parts = [0], [0], []
     for tree in trees:
+        pause()
         nodes = _tree(_fields(tree), features)
         parts.append(nodes)
         first_node.append(first_node[-1] + len(nodes[0]))

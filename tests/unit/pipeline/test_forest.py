@@ -121,6 +121,14 @@ def test_a_forest_that_scores_otherwise_is_refused_and_lightgbm_scores(caplog: p
     assert scorer.score(rows)["margin"].tobytes() == scored_by(left)(rows).tobytes()
 
 
+def test_requests_may_go_first_between_trees_and_between_columns_of_the_proof() -> None:
+    booster = model()
+    pauses: list[None] = []
+    text, names = booster.model_to_string(), tuple(f"f{j}" for j in range(FEATURES))
+    assert LightGBMScorer(text, names, pause=lambda: pauses.append(None)).compiled
+    assert len(pauses) == booster.num_trees() + FEATURES
+
+
 def test_the_proof_stands_on_the_thresholds() -> None:
     forest = parse(model().model_to_string())
     rows = proof_rows(forest)
