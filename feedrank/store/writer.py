@@ -21,7 +21,7 @@ from feedrank.store.faults import store_error
 T = TypeVar("T")
 
 _ALONE_TIMEOUT_S = 5.0  # a checkpoint waits this long for readers; their queries are far shorter
-_GROUP_S = 0.02  # no further batch joins a transaction this old: its callers have waited long enough
+_GROUP_S = 0.05  # no further batch joins a transaction this old: its callers have waited long enough
 _YIELD_AFTER_S = 0.02  # after holding the write lock this long, let another process have it ...
 _YIELD_S = 0.002  # ... by staying away for two of its retries
 
