@@ -1,5 +1,6 @@
 """Data sets: the rows of the right candidates, as of the right instant, however they are batched."""
 
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -164,3 +165,16 @@ def test_only_what_was_seen_is_judged() -> None:
 def test_nothing_gives_an_empty_data_set() -> None:
     found = build([], [], View(), ("ctr_6h",))
     assert (len(found), found.rows.shape, found.offsets.tolist()) == (0, (0, 1), [0])
+
+
+def test_replay_leaves_no_cyclic_garbage_and_collections_as_they_were(everything: Period) -> None:
+    examples = everything.examples[:50]
+    gc.collect()
+    build(everything.facts, examples, View())
+    assert gc.isenabled() and gc.collect() == 0
+    gc.disable()
+    try:
+        build(everything.facts, examples[:2], View())
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
