@@ -44,6 +44,7 @@ class Tails:
     def __init__(self, conn: sqlite3.Connection, users: Iterable[int]) -> None:
         """Reads those of `users`; who is not among them has none."""
         self._conn = conn
+        # SQLite promises no order of what it joins into an array.
         self._tails = {
             user: _tail([(time, offset, row) for time, offset, row in newest], _READ_AHEAD)
             for user, newest in bulk.select(conn, _TAILS, "FROM json_each(?) AS wanted", users)
@@ -102,8 +103,8 @@ class _Tail:
 
 
 def _tail(newest: list[_Engagement], depth: int) -> _Tail:
-    """What the newest engagements in the table, of which `depth` were asked for, tell of a user."""
-    return _Tail(newest[::-1], newest[-1][0] if len(newest) == depth else _NO_TIME, depth)
+    """What the newest engagements in the table, of which `depth` were asked for, tell of a user, in any order."""
+    return _Tail(sorted(newest), min(newest)[0] if len(newest) == depth else _NO_TIME, depth)
 
 
 def _distinct(engagements: list[_Engagement], row: Row, time: Micros, oldest: Micros) -> tuple[list[Row], bool]:
